@@ -1,0 +1,368 @@
+//! What a kind declares, and its erased form that the rest of the system works with.
+
+use std::any::Any;
+
+use jiff::Timestamp;
+use k8s_openapi::{
+    Metadata, NamespaceResourceScope, Resource, apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+use object::{FieldErrors, KindName};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    Cluster,
+    Namespaced,
+}
+
+/// The verbs of discovery and of RBAC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    Get,
+    List,
+    Watch,
+    Create,
+    Update,
+    Patch,
+    Delete,
+    DeleteCollection,
+}
+
+impl Verb {
+    pub const ALL: &'static [Self] = &[
+        Self::Create,
+        Self::Delete,
+        Self::DeleteCollection,
+        Self::Get,
+        Self::List,
+        Self::Patch,
+        Self::Update,
+        Self::Watch,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::List => "list",
+            Self::Watch => "watch",
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Patch => "patch",
+            Self::Delete => "delete",
+            Self::DeleteCollection => "deletecollection",
+        }
+    }
+}
+
+/// A path below an object, as in `deployments/web/status`.
+#[derive(Clone, Copy)]
+pub struct Subresource<T: 'static> {
+    pub name: &'static str,
+    /// What its requests and answers hold, if not the kind itself: group, version, kind.
+    pub response_kind: Option<(&'static str, &'static str, &'static str)>,
+    pub verbs: &'static [Verb],
+    /// For a subresource that writes part of the object itself (`status`): copies the part that
+    /// such a write may change from `written` into `stored`. The main resource's update keeps that
+    /// part from the stored object.
+    pub merge: Option<fn(stored: &mut T, written: &T)>,
+    /// For `scale`: reads `autoscaling/v1 Scale`'s replicas, status replicas and selector.
+    pub scale: Option<ScaleFns<T>>,
+}
+
+/// How `scale` reads and writes an object.
+#[derive(Clone, Copy)]
+pub struct ScaleFns<T: 'static> {
+    pub replicas: fn(&T) -> i32,
+    pub set_replicas: fn(&mut T, i32),
+    pub status_replicas: fn(&T) -> i32,
+    /// The pods' selector as a query string.
+    pub selector: fn(&T) -> String,
+}
+
+/// A column of the table that `kubectl get` prints after NAME.
+#[derive(Clone, Copy)]
+pub struct Column<T: 'static> {
+    pub name: &'static str,
+    /// `string`, `integer` or `date`.
+    pub kind: &'static str,
+    pub description: &'static str,
+    /// 0 is always shown, 1 with `-o wide`.
+    pub priority: i32,
+    pub cell: fn(&T, Timestamp) -> Value,
+}
+
+pub const fn column<T>(name: &'static str, cell: fn(&T, Timestamp) -> Value) -> Column<T> {
+    Column { name, kind: "string", description: "", priority: 0, cell }
+}
+
+impl<T> Column<T> {
+    #[must_use]
+    pub const fn integer(self) -> Self {
+        Self { kind: "integer", ..self }
+    }
+
+    /// Shown with `-o wide` only.
+    #[must_use]
+    pub const fn wide(self) -> Self {
+        Self { priority: 1, ..self }
+    }
+
+    #[must_use]
+    pub const fn described(self, description: &'static str) -> Self {
+        Self { description, ..self }
+    }
+}
+
+/// A field that field selectors may name and that worlds index, besides `metadata.name` and
+/// `metadata.namespace`, which every kind has.
+#[derive(Clone, Copy)]
+pub struct Field<T: 'static> {
+    pub path: &'static str,
+    pub read: fn(&T) -> String,
+}
+
+pub const fn field<T>(path: &'static str, read: fn(&T) -> String) -> Field<T> {
+    Field { path, read }
+}
+
+/// The declaration of one kind. Group, version, kind, plural and scope come from the type.
+pub trait Kind: Sized + 'static {
+    type Object: Resource
+        + Metadata<Ty = ObjectMeta>
+        + Serialize
+        + DeserializeOwned
+        + Clone
+        + Send
+        + Sync
+        + 'static;
+
+    const SHORT_NAMES: &'static [&'static str] = &[];
+    const CATEGORIES: &'static [&'static str] = &[];
+    const VERBS: &'static [Verb] = Verb::ALL;
+    const SUBRESOURCES: &'static [Subresource<Self::Object>] = &[];
+    const COLUMNS: &'static [Column<Self::Object>] = &[];
+    const FIELDS: &'static [Field<Self::Object>] = &[];
+    /// Whether `metadata.generation` counts changes of everything but metadata and status.
+    const GENERATION: bool = false;
+    /// Seconds a deleted object stays with a deletionTimestamp before it goes; pods only.
+    const GRACE_SECONDS: fn(&Self::Object) -> Option<i64> = |_| None;
+    /// Whether whole bodies are encrypted before they reach Postgres.
+    const SECRET: bool = false;
+
+    /// Fills what the user left out.
+    fn set_defaults(_object: &mut Self::Object) {}
+    /// Clears what a creator may not set, as `status`.
+    fn prepare_create(_object: &mut Self::Object) {}
+    /// Keeps what an updater of the main resource may not set, beyond the subresources' parts.
+    fn prepare_update(_new: &mut Self::Object, _old: &Self::Object) {}
+    fn validate(_object: &Self::Object, _errors: &mut FieldErrors) {}
+    fn validate_update(_new: &Self::Object, _old: &Self::Object, _errors: &mut FieldErrors) {}
+    /// How a name must look: DNS label, subdomain or path segment.
+    fn validate_name(name: &str) -> Result<(), String> {
+        object::name::subdomain(name)
+    }
+}
+
+/// An object of any kind, decoded.
+pub trait AnyObject: Any + Send + Sync {
+    fn as_any(&self) -> &dyn Any;
+    fn clone_box(&self) -> Box<dyn AnyObject>;
+    fn metadata(&self) -> &ObjectMeta;
+    fn metadata_mut(&mut self) -> &mut ObjectMeta;
+    fn set_defaults(&mut self);
+    fn prepare_create(&mut self);
+    /// Turns a written object into the one to store: `subresource` empty for the main resource.
+    fn prepare_update(&mut self, old: &dyn AnyObject, subresource: &str);
+    fn validate(&self, errors: &mut FieldErrors);
+    fn validate_update(&self, old: &dyn AnyObject, errors: &mut FieldErrors);
+    fn to_value(&self) -> Value;
+    /// Cells of [`KindDef::columns`], without NAME.
+    fn cells(&self, now: Timestamp) -> Vec<Value>;
+    /// Values of [`KindDef::fields`].
+    fn fields(&self) -> Vec<(&'static str, String)>;
+    /// The grace period of a deletion that names none; `None` deletes at once.
+    fn grace_seconds(&self) -> Option<i64>;
+    /// `autoscaling/v1 Scale` of the object: replicas, status replicas, selector.
+    fn scale(&self) -> Option<(i32, i32, String)>;
+    fn set_scale(&mut self, replicas: i32);
+}
+
+/// An object of kind `K`.
+pub struct Typed<K: Kind>(pub K::Object);
+
+impl<K: Kind> Typed<K> {
+    fn of(any: &dyn AnyObject) -> &K::Object {
+        &any.as_any().downcast_ref::<Self>().expect("both objects are of one kind").0
+    }
+}
+
+impl<K: Kind> AnyObject for Typed<K> {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+    fn clone_box(&self) -> Box<dyn AnyObject> {
+        Box::new(Self(self.0.clone()))
+    }
+    fn metadata(&self) -> &ObjectMeta {
+        self.0.metadata()
+    }
+    fn metadata_mut(&mut self) -> &mut ObjectMeta {
+        self.0.metadata_mut()
+    }
+    fn set_defaults(&mut self) {
+        K::set_defaults(&mut self.0);
+    }
+    fn prepare_create(&mut self) {
+        K::prepare_create(&mut self.0);
+    }
+    fn prepare_update(&mut self, old: &dyn AnyObject, subresource: &str) {
+        let old = Self::of(old);
+        if subresource.is_empty() {
+            for part in K::SUBRESOURCES.iter().filter_map(|sub| sub.merge) {
+                part(&mut self.0, old);
+            }
+            K::prepare_update(&mut self.0, old);
+            return;
+        }
+        let part = K::SUBRESOURCES.iter().find(|sub| sub.name == subresource).and_then(|s| s.merge);
+        if let Some(part) = part {
+            let mut stored = old.clone();
+            part(&mut stored, &self.0);
+            self.0 = stored;
+        }
+    }
+    fn validate(&self, errors: &mut FieldErrors) {
+        K::validate(&self.0, errors);
+    }
+    fn validate_update(&self, old: &dyn AnyObject, errors: &mut FieldErrors) {
+        K::validate_update(&self.0, Self::of(old), errors);
+    }
+    fn to_value(&self) -> Value {
+        serde_json::to_value(&self.0).expect("an API object is JSON")
+    }
+    fn cells(&self, now: Timestamp) -> Vec<Value> {
+        K::COLUMNS.iter().map(|column| (column.cell)(&self.0, now)).collect()
+    }
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        K::FIELDS.iter().map(|field| (field.path, (field.read)(&self.0))).collect()
+    }
+    fn grace_seconds(&self) -> Option<i64> {
+        K::GRACE_SECONDS(&self.0)
+    }
+    fn scale(&self) -> Option<(i32, i32, String)> {
+        let scale = K::SUBRESOURCES.iter().find_map(|sub| sub.scale.as_ref())?;
+        Some((
+            (scale.replicas)(&self.0),
+            (scale.status_replicas)(&self.0),
+            (scale.selector)(&self.0),
+        ))
+    }
+    fn set_scale(&mut self, replicas: i32) {
+        if let Some(scale) = K::SUBRESOURCES.iter().find_map(|sub| sub.scale.as_ref()) {
+            (scale.set_replicas)(&mut self.0, replicas);
+        }
+    }
+}
+
+/// A column, without its type.
+#[derive(Clone, Debug)]
+pub struct ColumnDef {
+    pub name: &'static str,
+    pub kind: &'static str,
+    pub description: &'static str,
+    pub priority: i32,
+}
+
+/// A subresource, without its type.
+#[derive(Clone, Debug)]
+pub struct SubresourceDef {
+    pub name: &'static str,
+    pub response_kind: Option<(&'static str, &'static str, &'static str)>,
+    pub verbs: &'static [Verb],
+    /// Whether writing it writes part of the object.
+    pub writes_object: bool,
+}
+
+/// A kind, with its type erased.
+pub struct KindDef {
+    pub name: KindName,
+    pub group: &'static str,
+    pub version: &'static str,
+    /// `apps/v1`, or `v1` for the core group.
+    pub api_version: &'static str,
+    pub kind: &'static str,
+    pub plural: &'static str,
+    pub singular: String,
+    pub scope: Scope,
+    pub short_names: &'static [&'static str],
+    pub categories: &'static [&'static str],
+    pub verbs: &'static [Verb],
+    pub subresources: Vec<SubresourceDef>,
+    pub columns: Vec<ColumnDef>,
+    /// The paths that field selectors may name, besides metadata.name and metadata.namespace.
+    pub fields: Vec<&'static str>,
+    pub generation: bool,
+    pub secret: bool,
+    pub validate_name: fn(&str) -> Result<(), String>,
+    pub decode: fn(&[u8]) -> Result<Box<dyn AnyObject>, serde_json::Error>,
+    pub decode_value: fn(Value) -> Result<Box<dyn AnyObject>, serde_json::Error>,
+}
+
+impl KindDef {
+    pub fn of<K: Kind>() -> Self {
+        type Res<K> = <K as Kind>::Object;
+        let group = <Res<K> as Resource>::GROUP;
+        let plural = <Res<K> as Resource>::URL_PATH_SEGMENT;
+        let namespaced = std::any::TypeId::of::<<Res<K> as Resource>::Scope>()
+            == std::any::TypeId::of::<NamespaceResourceScope>();
+        Self {
+            name: KindName::new(plural, group),
+            group,
+            version: <Res<K> as Resource>::VERSION,
+            api_version: <Res<K> as Resource>::API_VERSION,
+            kind: <Res<K> as Resource>::KIND,
+            plural,
+            singular: <Res<K> as Resource>::KIND.to_lowercase(),
+            scope: if namespaced { Scope::Namespaced } else { Scope::Cluster },
+            short_names: K::SHORT_NAMES,
+            categories: K::CATEGORIES,
+            verbs: K::VERBS,
+            subresources: K::SUBRESOURCES.iter().map(erase_subresource).collect(),
+            columns: K::COLUMNS.iter().map(erase_column).collect(),
+            fields: K::FIELDS.iter().map(|field| field.path).collect(),
+            generation: K::GENERATION,
+            secret: K::SECRET,
+            validate_name: K::validate_name,
+            decode: |bytes| Ok(Box::new(Typed::<K>(serde_json::from_slice(bytes)?))),
+            decode_value: |value| Ok(Box::new(Typed::<K>(serde_json::from_value(value)?))),
+        }
+    }
+
+    /// The kind with its group as errors name it: `Deployment.apps`, `Pod`.
+    pub fn group_kind(&self) -> String {
+        if self.group.is_empty() {
+            self.kind.to_owned()
+        } else {
+            format!("{}.{}", self.kind, self.group)
+        }
+    }
+
+    pub fn is_namespaced(&self) -> bool {
+        self.scope == Scope::Namespaced
+    }
+}
+
+fn erase_column<T>(column: &Column<T>) -> ColumnDef {
+    let Column { name, kind, description, priority, .. } = *column;
+    ColumnDef { name, kind, description, priority }
+}
+
+fn erase_subresource<T>(sub: &Subresource<T>) -> SubresourceDef {
+    SubresourceDef {
+        name: sub.name,
+        response_kind: sub.response_kind,
+        verbs: sub.verbs,
+        writes_object: sub.merge.is_some() || sub.scale.is_some(),
+    }
+}

@@ -1,0 +1,90 @@
+//! Stored bodies: exact JSON bytes without `metadata.resourceVersion`, which is spliced in when an
+//! object is shown. The revision is known only after the commit, and a body is written once and
+//! shown many times.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use serde_json::{Map, Value};
+
+const METADATA: &[u8] = br#""metadata":{"#;
+
+/// Encodes an object with `apiVersion`, `kind` and `metadata` in front, without
+/// `metadata.resourceVersion`, so that [`splice`] finds its place near the start.
+pub fn encode(mut object: Map<String, Value>) -> Bytes {
+    let mut out = Vec::with_capacity(1024);
+    out.push(b'{');
+    for field in ["apiVersion", "kind", "metadata"] {
+        if let Some(mut value) = object.remove(field) {
+            if let Some(metadata) = value.as_object_mut() {
+                metadata.remove("resourceVersion");
+            }
+            push_field(&mut out, field, &value);
+        }
+    }
+    for (field, value) in &object {
+        push_field(&mut out, field, value);
+    }
+    out.push(b'}');
+    out.into()
+}
+
+fn push_field(out: &mut Vec<u8>, field: &str, value: &Value) {
+    if out.len() > 1 {
+        out.push(b',');
+    }
+    serde_json::to_writer(&mut *out, field).expect("a string is JSON");
+    out.push(b':');
+    serde_json::to_writer(&mut *out, value).expect("a value is JSON");
+}
+
+/// Where `resourceVersion` goes: just behind `"metadata":{`. `None` for bytes without metadata.
+pub fn splice_offset(body: &[u8]) -> Option<usize> {
+    body.windows(METADATA.len()).position(|window| window == METADATA).map(|at| at + METADATA.len())
+}
+
+/// Appends the body with its `resourceVersion` to `out`.
+pub fn splice_into(out: &mut BytesMut, body: &[u8], revision: u64) {
+    let Some(at) = splice_offset(body) else {
+        out.extend_from_slice(body);
+        return;
+    };
+    out.extend_from_slice(&body[..at]);
+    out.put_slice(br#""resourceVersion":""#);
+    out.put_slice(revision.to_string().as_bytes());
+    out.put_slice(if body.get(at) == Some(&b'}') { b"\"" } else { b"\"," });
+    out.extend_from_slice(&body[at..]);
+}
+
+/// The body with its `resourceVersion`, as clients see it.
+pub fn splice(body: &[u8], revision: u64) -> Bytes {
+    let mut out = BytesMut::with_capacity(body.len() + 40);
+    splice_into(&mut out, body, revision);
+    out.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn splices_what_encode_left_out() {
+        let object = serde_json::json!({
+            "data": {"metadata": "x"}, "kind": "ConfigMap", "apiVersion": "v1",
+            "metadata": {"name": "a", "resourceVersion": "7"},
+        });
+        let Value::Object(map) = object else { unreachable!() };
+        let body = encode(map);
+        assert!(!body.windows(15).any(|w| w == b"resourceVersion"));
+        let shown: Value = serde_json::from_slice(&splice(&body, 42)).unwrap();
+        assert_eq!(shown["metadata"]["resourceVersion"], "42");
+        assert_eq!(shown["metadata"]["name"], "a");
+        assert_eq!(shown["data"]["metadata"], "x");
+    }
+
+    #[test]
+    fn splices_empty_metadata() {
+        assert_eq!(
+            &splice(br#"{"metadata":{}}"#, 1)[..],
+            br#"{"metadata":{"resourceVersion":"1"}}"#
+        );
+    }
+}

@@ -1,0 +1,13 @@
+//! What every API object has: keys, metadata, names, selectors, quantities, patches on JSON, errors.
+//!
+//! **Invariant:** pure. This room knows no kind, no clock and no I/O.
+
+pub mod body;
+pub mod error;
+pub mod key;
+pub mod meta;
+pub mod name;
+
+pub use error::{ApiError, FieldError, FieldErrors, Reason};
+pub use key::{Key, KindName};
+pub use meta::{Meta, OwnerRef};

@@ -1,0 +1,5 @@
+//! The controllers: one file each and one word in the list.
+
+use crate::Controller;
+
+pub static CONTROLLERS: &[Controller] = &[];

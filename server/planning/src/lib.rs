@@ -1,0 +1,11 @@
+//! Every decision: controllers, the scheduler, access, admission, what a node does, routing.
+//!
+//! **Invariant:** pure. No async, clock, randomness, I/O, nor the iteration order of a hash map.
+
+pub mod controllers;
+pub mod plan;
+pub mod world;
+
+pub use controllers::CONTROLLERS;
+pub use plan::{Action, Controller, Event, Failure, Memory, Plan, Round, Severity};
+pub use world::{Change, Entry, World};

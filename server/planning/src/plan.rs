@@ -1,0 +1,147 @@
+//! What a controller is given and what it answers.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use object::{ApiError, Key};
+use serde_json::Value;
+
+use crate::world::{Change, World};
+
+/// Everything that a plan may depend on.
+pub struct Round<'w> {
+    pub key: &'w Key,
+    pub world: &'w World,
+    pub now: Timestamp,
+    /// What the last round of this key could not do.
+    pub failures: &'w [Failure],
+    /// This controller's own notes on this key; losing them is safe.
+    pub memory: &'w Memory,
+}
+
+/// An action that the API refused.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The action, as [`Action`] displays it.
+    pub action: String,
+    pub error: ApiError,
+}
+
+/// A controller's notes on one key. `Value::Null` at first.
+pub type Memory = Value;
+
+/// A decision. One without actions is the only sign of "done".
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// Executed in order; the first failure ends the round, except that `SetStatus` always runs.
+    pub actions: Vec<Action>,
+    /// Plan this key again after that time though nothing changed.
+    pub requeue_after: Option<Duration>,
+    pub memory: Memory,
+}
+
+/// One write or effect that a plan asks for. Each carries the precondition that makes it harmless
+/// when it is stale.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// The name is derived, so that a repetition collides with 409 instead of doubling.
+    Create {
+        key: Key,
+        body: Value,
+    },
+    /// `body` carries metadata.resourceVersion (and uid).
+    Update {
+        key: Key,
+        body: Value,
+    },
+    /// A merge patch; carries metadata.uid or metadata.resourceVersion as precondition.
+    Patch {
+        key: Key,
+        subresource: &'static str,
+        patch: Value,
+    },
+    Delete {
+        key: Key,
+        uid: Arc<str>,
+        propagation: Option<&'static str>,
+        grace_seconds: Option<i64>,
+    },
+    /// Writes `status`; `body` carries metadata.resourceVersion.
+    SetStatus {
+        key: Key,
+        body: Value,
+    },
+    /// Gives a pod its node; refused when the pod has one.
+    Bind {
+        pod: Key,
+        uid: Arc<str>,
+        node: String,
+    },
+    /// Gives back room a deleted object's finalizers guard: evict through the API, so that
+    /// disruption budgets count.
+    Evict {
+        pod: Key,
+        uid: Arc<str>,
+    },
+    Record(Event),
+}
+
+/// An event for people. Its object's name is derived from what it says: repeating it raises its
+/// count instead of adding one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    pub regarding: Key,
+    pub regarding_uid: Arc<str>,
+    pub severity: Severity,
+    pub reason: &'static str,
+    pub message: String,
+    pub source: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    Normal,
+    Warning,
+}
+
+/// A controller: which keys a change wakes, and what to do about a key.
+pub struct Controller {
+    pub name: &'static str,
+    /// The kinds whose changes it wants to hear of, as in `replicasets.apps`.
+    pub watches: &'static [&'static str],
+    pub keys_for: fn(&Change, &World) -> Vec<Key>,
+    pub plan: fn(&Round<'_>) -> Plan,
+}
+
+/// One line each: the form in which tests read plans.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for action in &self.actions {
+            writeln!(f, "{action}")?;
+        }
+        if let Some(after) = self.requeue_after {
+            writeln!(f, "again in {after:?}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Create { key, .. } => write!(f, "create {key}"),
+            Self::Update { key, .. } => write!(f, "update {key}"),
+            Self::Patch { key, subresource: "", patch } => write!(f, "patch {key} {patch}"),
+            Self::Patch { key, subresource, patch } => {
+                write!(f, "patch {key}/{subresource} {patch}")
+            }
+            Self::Delete { key, .. } => write!(f, "delete {key}"),
+            Self::SetStatus { key, body } => write!(f, "status {key} {}", body["status"]),
+            Self::Bind { pod, node, .. } => write!(f, "bind {pod} to {node}"),
+            Self::Evict { pod, .. } => write!(f, "evict {pod}"),
+            Self::Record(event) => {
+                write!(f, "record {} {}: {}", event.regarding, event.reason, event.message)
+            }
+        }
+    }
+}
