@@ -1,0 +1,45 @@
+# make run     install what is missing, build, and start the platform
+# make test    every test: unit, property, contract, simulator, end to end
+# make check   format, lints
+# make bench   side-by-side figures
+# make sim     the simulator alone; SEED=n replays one seed
+TARGET := target/x86_64-unknown-linux-gnu
+LONGSHORE := $(TARGET)/release/longshore
+
+.PHONY: run build test check bench sim clean demo-image
+
+run:
+	@scripts/ensure.sh run
+	@cargo build --release --bin longshore
+	@scripts/engine.sh
+	@exec $(LONGSHORE) up $(ARGS)
+
+build:
+	cargo build --release --bin longshore
+
+check:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+test:
+	@scripts/ensure.sh test
+	@scripts/tools.sh
+	$(MAKE) check
+	cargo build --bin longshore
+	cargo nextest run --workspace
+
+sim:
+	SEED=$(SEED) cargo test -p tests --test sim -- --nocapture
+
+bench:
+	@scripts/ensure.sh test
+	cargo build --release --bin longshore
+	cargo run --release -p benches
+
+demo-image:
+	@scripts/ensure.sh test
+	@scripts/engine.sh
+	@scripts/demo-image.sh
+
+clean:
+	cargo clean

