@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::{
     Metadata, NamespaceResourceScope, Resource, apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
-use object::{FieldErrors, KindName};
+use object::{ApiError, FieldErrors, KindName};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -68,6 +68,82 @@ pub struct Subresource<T: 'static> {
     pub merge: Option<fn(stored: &mut T, written: &T)>,
     /// For `scale`: reads `autoscaling/v1 Scale`'s replicas, status replicas and selector.
     pub scale: Option<ScaleFns<T>>,
+    /// What a POST to it does, for those that do not write a part of the object.
+    pub post: Option<Post<T>>,
+    /// Whether its GET and POST open a stream to a container or node (`log`, `exec`).
+    pub connects: bool,
+}
+
+impl<T> Subresource<T> {
+    /// A subresource that does nothing yet; the `with_` methods say what it does.
+    pub const fn new(name: &'static str, verbs: &'static [Verb]) -> Self {
+        Self {
+            name,
+            response_kind: None,
+            verbs,
+            merge: None,
+            scale: None,
+            post: None,
+            connects: false,
+        }
+    }
+
+    /// `status` and its like: reads the object, and writes the part that `merge` copies.
+    pub const fn part(name: &'static str, merge: fn(stored: &mut T, written: &T)) -> Self {
+        let part = Self::new(name, &[Verb::Get, Verb::Patch, Verb::Update]);
+        Self { merge: Some(merge), ..part }
+    }
+
+    /// `scale`.
+    pub const fn scale(scale: ScaleFns<T>) -> Self {
+        let sub = Self::new("scale", &[Verb::Get, Verb::Patch, Verb::Update]);
+        Self { response_kind: Some(("autoscaling", "v1", "Scale")), scale: Some(scale), ..sub }
+    }
+
+    /// One that is only posted to: `binding`, `eviction`, `token`.
+    pub const fn posted(
+        name: &'static str,
+        response_kind: (&'static str, &'static str, &'static str),
+        post: Post<T>,
+    ) -> Self {
+        let sub = Self::new(name, &[Verb::Create]);
+        Self { response_kind: Some(response_kind), post: Some(post), ..sub }
+    }
+
+    /// A stream: `log`, `exec`, `attach`, `portforward`.
+    pub const fn stream(name: &'static str, verbs: &'static [Verb]) -> Self {
+        Self { connects: true, ..Self::new(name, verbs) }
+    }
+}
+
+/// What posting to a subresource does.
+#[derive(Clone, Copy)]
+pub enum Post<T: 'static> {
+    /// Changes the object by what was posted, or says why not.
+    Change(fn(&mut T, &Value) -> Result<(), ApiError>),
+    /// Deletes the object, unless something forbids its eviction.
+    Evict,
+    /// Answers a token for the identity that the object is.
+    Token,
+}
+
+/// A kind whose objects are answered at once and never stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// May the sender do what `spec` says?
+    SelfAccess,
+    /// May the user that `spec` names?
+    Access,
+    /// The same, within the namespace of the path.
+    LocalAccess,
+    /// All that the sender may do in `spec.namespace`.
+    SelfRules,
+    /// Who the sender is.
+    SelfIdentity,
+    /// Whose token `spec.token` is.
+    Token,
+    /// A token for `spec.user` with `spec.password`.
+    Session,
 }
 
 /// How `scale` reads and writes an object.
@@ -149,6 +225,8 @@ pub trait Kind: Sized + 'static {
     const GRACE_SECONDS: fn(&Self::Object) -> Option<i64> = |_| None;
     /// Whether whole bodies are encrypted before they reach Postgres.
     const SECRET: bool = false;
+    /// For reviews and the like: what answers a POST instead of storing it.
+    const ANSWERED: Option<Answered> = None;
 
     /// Fills what the user left out.
     fn set_defaults(_object: &mut Self::Object) {}
@@ -186,6 +264,8 @@ pub trait AnyObject: Any + Send + Sync {
     /// `autoscaling/v1 Scale` of the object: replicas, status replicas, selector.
     fn scale(&self) -> Option<(i32, i32, String)>;
     fn set_scale(&mut self, replicas: i32);
+    /// Changes the object by what was posted to a subresource of [`PostDef::Change`].
+    fn post(&mut self, subresource: &str, posted: &Value) -> Result<(), ApiError>;
 }
 
 /// An object of kind `K`.
@@ -263,6 +343,13 @@ impl<K: Kind> AnyObject for Typed<K> {
             (scale.set_replicas)(&mut self.0, replicas);
         }
     }
+    fn post(&mut self, subresource: &str, posted: &Value) -> Result<(), ApiError> {
+        let sub = K::SUBRESOURCES.iter().find(|sub| sub.name == subresource);
+        match sub.and_then(|sub| sub.post.as_ref()) {
+            Some(Post::Change(change)) => change(&mut self.0, posted),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A column, without its type.
@@ -282,6 +369,17 @@ pub struct SubresourceDef {
     pub verbs: &'static [Verb],
     /// Whether writing it writes part of the object.
     pub writes_object: bool,
+    pub scales: bool,
+    pub post: Option<PostDef>,
+    pub connects: bool,
+}
+
+/// What posting to a subresource does, without its type: see [`Post`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PostDef {
+    Change,
+    Evict,
+    Token,
 }
 
 /// A kind, with its type erased.
@@ -304,6 +402,7 @@ pub struct KindDef {
     pub fields: Vec<&'static str>,
     pub generation: bool,
     pub secret: bool,
+    pub answered: Option<Answered>,
     pub validate_name: fn(&str) -> Result<(), String>,
     pub decode: fn(&[u8]) -> Result<Box<dyn AnyObject>, serde_json::Error>,
     pub decode_value: fn(Value) -> Result<Box<dyn AnyObject>, serde_json::Error>,
@@ -333,6 +432,7 @@ impl KindDef {
             fields: K::FIELDS.iter().map(|field| field.path).collect(),
             generation: K::GENERATION,
             secret: K::SECRET,
+            answered: K::ANSWERED,
             validate_name: K::validate_name,
             decode: |bytes| Ok(Box::new(Typed::<K>(serde_json::from_slice(bytes)?))),
             decode_value: |value| Ok(Box::new(Typed::<K>(serde_json::from_value(value)?))),
@@ -364,5 +464,12 @@ fn erase_subresource<T>(sub: &Subresource<T>) -> SubresourceDef {
         response_kind: sub.response_kind,
         verbs: sub.verbs,
         writes_object: sub.merge.is_some() || sub.scale.is_some(),
+        scales: sub.scale.is_some(),
+        post: sub.post.as_ref().map(|post| match post {
+            Post::Change(_) => PostDef::Change,
+            Post::Evict => PostDef::Evict,
+            Post::Token => PostDef::Token,
+        }),
+        connects: sub.connects,
     }
 }

@@ -10,7 +10,8 @@ pub mod config_map;
 pub mod pod;
 
 pub use kind::{
-    AnyObject, Column, Field, Kind, KindDef, Scope, Subresource, Typed, Verb, column, field,
+    Answered, AnyObject, Column, Field, Kind, KindDef, Post, PostDef, ScaleFns, Scope, Subresource,
+    SubresourceDef, Typed, Verb, column, field,
 };
 
 use std::sync::OnceLock;
