@@ -1,3 +1,15 @@
-//! The harness of the suites that run against the real thing.
+//! The harness of the suites that run against the real thing: Docker engines in network namespaces
+//! of their own, a real server, real clients.
 //!
-//! **Invariant:** a suite cleans up what it started, also when it fails.
+//! **Invariant:** a suite removes what it started, also when it fails.
+
+pub mod cluster;
+pub mod command;
+pub mod engine;
+pub mod eventually;
+pub mod image;
+
+pub use cluster::TestCluster;
+pub use command::{Output, run};
+pub use engine::{Engine, Network};
+pub use eventually::eventually;
