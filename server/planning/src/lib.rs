@@ -4,6 +4,7 @@
 
 pub mod controllers;
 pub mod plan;
+pub mod routing;
 pub mod world;
 
 pub use controllers::CONTROLLERS;

@@ -1,0 +1,162 @@
+//! Who answers: the endpoints that a frontend's connections are spread over.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use k8s_openapi::api::{
+    core::v1::{Service, ServicePort},
+    discovery::v1::{Endpoint as SliceEndpoint, EndpointSlice},
+};
+
+use super::frontends::{Audience, Protocol};
+
+/// How long a client keeps its endpoint when the service does not say: Kubernetes' default.
+const AFFINITY_SECONDS: u32 = 10_800;
+
+/// One address that answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Endpoint {
+    pub address: SocketAddrV4,
+    /// Whether it is on this node, where a pod may reach itself through its service.
+    pub is_local: bool,
+}
+
+/// Whose connections get this node's address as their source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Masquerade {
+    /// Those of clients that are no pods: the way back must lead through this node.
+    Outsiders,
+    /// All of them.
+    Everyone,
+    /// None of them: the endpoint sees its client (`externalTrafficPolicy: Local`).
+    Nobody,
+}
+
+/// What happens to a connection that nobody answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Absence {
+    /// It is refused at once.
+    Reject,
+    /// It is left without an answer: another node may have endpoints.
+    Drop,
+}
+
+/// Everything about the answering side of a frontend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backends {
+    /// In order, none twice. Empty: see `absence`.
+    pub endpoints: Vec<Endpoint>,
+    /// A client comes back to the same endpoint within so many seconds.
+    pub affinity_seconds: Option<u32>,
+    pub masquerade: Masquerade,
+    pub absence: Absence,
+}
+
+impl Backends {
+    /// One endpoint on this node that answers a frontend alone.
+    pub fn single(address: SocketAddrV4) -> Self {
+        Self {
+            endpoints: vec![Endpoint { address, is_local: true }],
+            affinity_seconds: None,
+            masquerade: Masquerade::Outsiders,
+            absence: Absence::Reject,
+        }
+    }
+}
+
+/// An endpoint of a slice with what decides whether it is used.
+struct Candidate {
+    endpoint: Endpoint,
+    is_ready: bool,
+    /// Would answer still, though its pod is about to stop.
+    is_draining: bool,
+}
+
+/// The endpoints behind one port of a service, from which each audience gets its share.
+pub(super) struct Candidates(Vec<Candidate>);
+
+impl Candidates {
+    /// Reads the slices of a service as they concern one of its ports.
+    pub(super) fn read(port: &ServicePort, slices: &[EndpointSlice], node: &str) -> Self {
+        let mut all = Vec::new();
+        for slice in slices.iter().filter(|slice| slice.address_type == "IPv4") {
+            for number in ports_of(port, slice) {
+                let endpoints = slice.endpoints.iter().flatten();
+                all.extend(endpoints.filter_map(|e| candidate(e, number, node)));
+            }
+        }
+        Self(all)
+    }
+
+    /// What an audience gets under the service's policies.
+    pub(super) fn backends_for(&self, service: &Service, audience: Audience) -> Backends {
+        let spec = service.spec.as_ref();
+        let policy = match audience {
+            Audience::Internal => spec.and_then(|spec| spec.internal_traffic_policy.as_deref()),
+            Audience::External => spec.and_then(|spec| spec.external_traffic_policy.as_deref()),
+        };
+        let only_local = policy == Some("Local");
+        let endpoints = self.usable(only_local);
+        // Kubernetes leaves a connection unanswered when other nodes have endpoints for it.
+        let elsewhere = only_local && endpoints.is_empty() && !self.usable(false).is_empty();
+        Backends {
+            endpoints,
+            affinity_seconds: affinity_seconds(service),
+            masquerade: match (audience, only_local) {
+                (Audience::Internal, _) => Masquerade::Outsiders,
+                (Audience::External, false) => Masquerade::Everyone,
+                (Audience::External, true) => Masquerade::Nobody,
+            },
+            absence: if elsewhere { Absence::Drop } else { Absence::Reject },
+        }
+    }
+
+    /// The ready endpoints; when there are none, those that still answer while they stop.
+    fn usable(&self, only_local: bool) -> Vec<Endpoint> {
+        let choose = |wanted: fn(&Candidate) -> bool| -> Vec<Endpoint> {
+            let in_reach = self.0.iter().filter(|c| c.endpoint.is_local || !only_local);
+            let mut chosen: Vec<_> = in_reach.filter(|c| wanted(c)).map(|c| c.endpoint).collect();
+            chosen.sort_unstable();
+            chosen.dedup_by_key(|endpoint| endpoint.address);
+            chosen
+        };
+        let ready = choose(|candidate| candidate.is_ready);
+        if ready.is_empty() { choose(|candidate| candidate.is_draining) } else { ready }
+    }
+}
+
+/// The numbers under which a slice serves a port of the service: names and protocols must agree.
+fn ports_of<'s>(port: &'s ServicePort, slice: &'s EndpointSlice) -> impl Iterator<Item = u16> + 's {
+    let name = port.name.as_deref().unwrap_or_default();
+    let protocol = Protocol::from_name(port.protocol.as_deref());
+    let same = move |p: &&k8s_openapi::api::discovery::v1::EndpointPort| {
+        p.name.as_deref().unwrap_or_default() == name
+            && Protocol::from_name(p.protocol.as_deref()) == protocol
+    };
+    slice.ports.iter().flatten().filter(same).filter_map(|p| u16::try_from(p.port?).ok())
+}
+
+fn candidate(endpoint: &SliceEndpoint, port: u16, node: &str) -> Option<Candidate> {
+    let address: Ipv4Addr = endpoint.addresses.first()?.parse().ok()?;
+    let conditions = endpoint.conditions.as_ref();
+    let ready = conditions.and_then(|c| c.ready).unwrap_or(true);
+    let serving = conditions.and_then(|c| c.serving).unwrap_or(ready);
+    let terminating = conditions.and_then(|c| c.terminating).unwrap_or(false);
+    Some(Candidate {
+        endpoint: Endpoint {
+            address: SocketAddrV4::new(address, port),
+            is_local: endpoint.node_name.as_deref() == Some(node),
+        },
+        is_ready: ready && !terminating,
+        is_draining: (serving || ready) && terminating,
+    })
+}
+
+fn affinity_seconds(service: &Service) -> Option<u32> {
+    let spec = service.spec.as_ref()?;
+    if spec.session_affinity.as_deref() != Some("ClientIP") {
+        return None;
+    }
+    let config = spec.session_affinity_config.as_ref();
+    let given = config.and_then(|config| config.client_ip.as_ref()?.timeout_seconds);
+    Some(given.and_then(|seconds| u32::try_from(seconds).ok()).unwrap_or(AFFINITY_SECONDS))
+}

@@ -1,0 +1,161 @@
+//! The whole set of frontends with their backends, kept up change by change.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddrV4,
+    sync::Arc,
+};
+
+use imbl::{OrdMap, OrdSet, ordmap::DiffItem};
+use k8s_openapi::api::{core::v1::Service, discovery::v1::EndpointSlice};
+use object::Key;
+
+use super::{
+    ENDPOINT_SLICES, SERVICES,
+    backends::{Backends, Candidates},
+    frontends::{Frontend, frontends_of},
+};
+use crate::world::{Change, Entry, World};
+
+/// The label by which a slice names its service.
+const SERVICE_LABEL: &str = "kubernetes.io/service-name";
+
+/// Every frontend and who answers it. Clones share what they have in common, so that keeping the
+/// last table, to compare with the next, costs little.
+///
+/// Two services may claim one frontend (by `externalIPs`): the one whose key sorts first has it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Table {
+    claims: OrdMap<(Frontend, Key), Arc<Backends>>,
+    claimed: OrdMap<Key, OrdSet<Frontend>>,
+}
+
+/// Makes the table of a node afresh.
+pub fn table(world: &World, node: &str) -> Table {
+    let mut slices: BTreeMap<Key, Vec<EndpointSlice>> = BTreeMap::new();
+    for entry in world.of_kind(ENDPOINT_SLICES) {
+        if let (Some(service), Some(slice)) = (service_of(entry), decode(entry)) {
+            slices.entry(service).or_default().push(slice);
+        }
+    }
+    let mut table = Table::default();
+    for entry in world.of_kind(SERVICES) {
+        let slices = slices.remove(&entry.key).unwrap_or_default();
+        table.claim(&entry.key, claims_of(entry, &slices, node));
+    }
+    table
+}
+
+impl Table {
+    /// Follows one change that `world` has seen. True when the table is another one now.
+    pub fn update(&mut self, world: &World, node: &str, change: &Change) -> bool {
+        let concerned: BTreeSet<Key> = match &*change.key.kind {
+            SERVICES => BTreeSet::from([change.key.clone()]),
+            ENDPOINT_SLICES => change.both().filter_map(|entry| service_of(entry)).collect(),
+            _ => return false,
+        };
+        let before = self.clone();
+        for key in concerned {
+            let claims = match world.entry(&key) {
+                Some(entry) => claims_of(entry, &slices_of(world, &key), node),
+                None => BTreeMap::new(),
+            };
+            self.claim(&key, claims);
+        }
+        *self != before
+    }
+
+    /// Has the node itself answer a frontend, whatever the services say: its own forwarder to the
+    /// API server and its DNS are reached in this way.
+    pub fn answer(&mut self, frontend: Frontend, address: SocketAddrV4) {
+        // The least of all keys, so that this claim goes before every service's.
+        let key = Key::new("", "", "");
+        self.claims.insert((frontend, key.clone()), Arc::new(Backends::single(address)));
+        self.claimed.entry(key).or_default().insert(frontend);
+    }
+
+    /// Who answers a frontend. `None`: it is not ours.
+    pub fn backends(&self, frontend: Frontend) -> Option<&Arc<Backends>> {
+        let from = (frontend, Key::new("", "", ""));
+        let (_, backends) =
+            self.claims.range(from..).next().filter(|((at, _), _)| *at == frontend)?;
+        Some(backends)
+    }
+
+    /// Every frontend with who answers it, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (Frontend, &Arc<Backends>)> {
+        let mut last = None;
+        self.claims.iter().filter_map(move |((frontend, _), backends)| {
+            let is_first = last.replace(*frontend) != Some(*frontend);
+            is_first.then_some((*frontend, backends))
+        })
+    }
+
+    /// The frontends that may have another answer than in `other`: at the cost of what differs,
+    /// not of what is there, when one table came from the other.
+    pub fn differences(&self, other: &Self) -> BTreeSet<Frontend> {
+        let changed = other.claims.diff(&self.claims).map(|item| match item {
+            DiffItem::Add((frontend, _), _) | DiffItem::Remove((frontend, _), _) => *frontend,
+            DiffItem::Update { new: ((frontend, _), _), .. } => *frontend,
+        });
+        changed.collect()
+    }
+
+    fn claim(&mut self, key: &Key, claims: BTreeMap<Frontend, Arc<Backends>>) {
+        let mut old = self.claimed.remove(key).unwrap_or_default();
+        let new: OrdSet<Frontend> = claims.keys().copied().collect();
+        for (frontend, backends) in claims {
+            old.remove(&frontend);
+            let at = (frontend, key.clone());
+            // An equal value stays in place, so that both tables go on sharing it.
+            if self.claims.get(&at) != Some(&backends) {
+                self.claims.insert(at, backends);
+            }
+        }
+        for frontend in old {
+            self.claims.remove(&(frontend, key.clone()));
+        }
+        if !new.is_empty() {
+            self.claimed.insert(key.clone(), new);
+        }
+    }
+}
+
+/// The frontends of a service, each with its backends.
+fn claims_of(
+    entry: &Entry,
+    slices: &[EndpointSlice],
+    node: &str,
+) -> BTreeMap<Frontend, Arc<Backends>> {
+    let mut claims = BTreeMap::new();
+    let Some(service) = decode::<Service>(entry) else { return claims };
+    for port in service.spec.iter().flat_map(|spec| spec.ports.iter().flatten()) {
+        let candidates = Candidates::read(port, slices, node);
+        for (frontend, audience) in frontends_of(&service, port) {
+            let backends = || Arc::new(candidates.backends_for(&service, audience));
+            claims.entry(frontend).or_insert_with(backends);
+        }
+    }
+    claims
+}
+
+fn slices_of(world: &World, service: &Key) -> Vec<EndpointSlice> {
+    let all = world.in_namespace(ENDPOINT_SLICES, &service.namespace);
+    let own = all.filter(|entry| {
+        entry.meta.labels.get(SERVICE_LABEL).is_some_and(|name| **name == *service.name)
+    });
+    own.filter_map(|entry| decode(entry)).collect()
+}
+
+/// The service that a slice belongs to.
+fn service_of(slice: &Entry) -> Option<Key> {
+    let name = slice.meta.labels.get(SERVICE_LABEL)?;
+    Some(Key::new(SERVICES, &slice.key.namespace, name))
+}
+
+fn decode<T: serde::de::DeserializeOwned>(entry: &Entry) -> Option<T> {
+    serde_json::from_slice(&entry.body).ok()
+}
+
+#[cfg(test)]
+mod tests;
