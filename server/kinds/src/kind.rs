@@ -10,6 +10,8 @@ use object::{ApiError, FieldErrors, KindName};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+use crate::parts::cells;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     Cluster,
@@ -114,6 +116,17 @@ impl<T> Subresource<T> {
     pub const fn stream(name: &'static str, verbs: &'static [Verb]) -> Self {
         Self { connects: true, ..Self::new(name, verbs) }
     }
+
+    /// Names the kind that discovery shows for it, of the core group.
+    #[must_use]
+    pub const fn with_kind(self, kind: &'static str) -> Self {
+        Self { response_kind: Some(("", "v1", kind)), ..self }
+    }
+
+    #[must_use]
+    pub const fn with_verbs(self, verbs: &'static [Verb]) -> Self {
+        Self { verbs, ..self }
+    }
 }
 
 /// What posting to a subresource does.
@@ -156,7 +169,7 @@ pub struct ScaleFns<T: 'static> {
     pub selector: fn(&T) -> String,
 }
 
-/// A column of the table that `kubectl get` prints after NAME.
+/// A column of the table that `kubectl get` prints.
 #[derive(Clone, Copy)]
 pub struct Column<T: 'static> {
     pub name: &'static str,
@@ -217,17 +230,29 @@ pub trait Kind: Sized + 'static {
     const CATEGORIES: &'static [&'static str] = &[];
     const VERBS: &'static [Verb] = Verb::ALL;
     const SUBRESOURCES: &'static [Subresource<Self::Object>] = &[];
-    const COLUMNS: &'static [Column<Self::Object>] = &[];
+    /// NAME stands before them, unless one of them is called "Name" (events show it last).
+    const COLUMNS: &'static [Column<Self::Object>] = &[cells::created_at()];
     const FIELDS: &'static [Field<Self::Object>] = &[];
     /// Whether `metadata.generation` counts changes of everything but metadata and status.
     const GENERATION: bool = false;
-    /// Seconds a deleted object stays with a deletionTimestamp before it goes; pods only.
-    const GRACE_SECONDS: fn(&Self::Object) -> Option<i64> = |_| None;
     /// Whether whole bodies are encrypted before they reach Postgres.
     const SECRET: bool = false;
-    /// For reviews and the like: what answers a POST instead of storing it.
+    /// For reviews and the like: what answers a POST instead of storing it. Their verbs are `create`
+    /// alone.
     const ANSWERED: Option<Answered> = None;
 
+    /// Seconds a deleted object stays with a deletionTimestamp before it goes (pods), given what
+    /// the request asked for; `None` deletes at once.
+    fn grace_seconds(_object: &Self::Object, _asked: Option<i64>) -> Option<i64> {
+        None
+    }
+    /// Whether something beside `metadata.finalizers` keeps a deleted object: a namespace's
+    /// `spec.finalizers`.
+    fn is_held(_object: &Self::Object) -> bool {
+        false
+    }
+    /// What else changes when a deletion sets `deletionTimestamp`: a namespace's phase.
+    fn prepare_delete(_object: &mut Self::Object) {}
     /// Fills what the user left out.
     fn set_defaults(_object: &mut Self::Object) {}
     /// Clears what a creator may not set, as `status`.
@@ -245,6 +270,7 @@ pub trait Kind: Sized + 'static {
 /// An object of any kind, decoded.
 pub trait AnyObject: Any + Send + Sync {
     fn as_any(&self) -> &dyn Any;
+    fn as_any_mut(&mut self) -> &mut dyn Any;
     fn clone_box(&self) -> Box<dyn AnyObject>;
     fn metadata(&self) -> &ObjectMeta;
     fn metadata_mut(&mut self) -> &mut ObjectMeta;
@@ -255,12 +281,14 @@ pub trait AnyObject: Any + Send + Sync {
     fn validate(&self, errors: &mut FieldErrors);
     fn validate_update(&self, old: &dyn AnyObject, errors: &mut FieldErrors);
     fn to_value(&self) -> Value;
-    /// Cells of [`KindDef::columns`], without NAME.
+    /// Cells of [`KindDef::columns`], NAME and AGE among them.
     fn cells(&self, now: Timestamp) -> Vec<Value>;
     /// Values of [`KindDef::fields`].
     fn fields(&self) -> Vec<(&'static str, String)>;
-    /// The grace period of a deletion that names none; `None` deletes at once.
-    fn grace_seconds(&self) -> Option<i64>;
+    /// The grace period of a deletion that asks for one or none; `None` deletes at once.
+    fn grace_seconds(&self, asked: Option<i64>) -> Option<i64>;
+    fn is_held(&self) -> bool;
+    fn prepare_delete(&mut self);
     /// `autoscaling/v1 Scale` of the object: replicas, status replicas, selector.
     fn scale(&self) -> Option<(i32, i32, String)>;
     fn set_scale(&mut self, replicas: i32);
@@ -279,6 +307,9 @@ impl<K: Kind> Typed<K> {
 
 impl<K: Kind> AnyObject for Typed<K> {
     fn as_any(&self) -> &dyn Any {
+        self
+    }
+    fn as_any_mut(&mut self) -> &mut dyn Any {
         self
     }
     fn clone_box(&self) -> Box<dyn AnyObject> {
@@ -309,6 +340,10 @@ impl<K: Kind> AnyObject for Typed<K> {
         if let Some(part) = part {
             let mut stored = old.clone();
             part(&mut stored, &self.0);
+            // Whose fields these are is the writer's news, whatever part is written.
+            let managed = self.0.metadata_mut().managed_fields.take();
+            stored.metadata_mut().managed_fields = managed;
+            stored.metadata_mut().resource_version = self.0.metadata_mut().resource_version.take();
             self.0 = stored;
         }
     }
@@ -322,13 +357,23 @@ impl<K: Kind> AnyObject for Typed<K> {
         serde_json::to_value(&self.0).expect("an API object is JSON")
     }
     fn cells(&self, now: Timestamp) -> Vec<Value> {
-        K::COLUMNS.iter().map(|column| (column.cell)(&self.0, now)).collect()
+        let name = (!names_itself::<K>())
+            .then(|| Value::from(self.0.metadata().name.clone().unwrap_or_default()));
+        name.into_iter()
+            .chain(K::COLUMNS.iter().map(|column| (column.cell)(&self.0, now)))
+            .collect()
     }
     fn fields(&self) -> Vec<(&'static str, String)> {
         K::FIELDS.iter().map(|field| (field.path, (field.read)(&self.0))).collect()
     }
-    fn grace_seconds(&self) -> Option<i64> {
-        K::GRACE_SECONDS(&self.0)
+    fn grace_seconds(&self, asked: Option<i64>) -> Option<i64> {
+        K::grace_seconds(&self.0, asked)
+    }
+    fn is_held(&self) -> bool {
+        K::is_held(&self.0)
+    }
+    fn prepare_delete(&mut self) {
+        K::prepare_delete(&mut self.0);
     }
     fn scale(&self) -> Option<(i32, i32, String)> {
         let scale = K::SUBRESOURCES.iter().find_map(|sub| sub.scale.as_ref())?;
@@ -382,6 +427,9 @@ pub enum PostDef {
     Token,
 }
 
+/// An object read from JSON, or why it does not fit its kind.
+pub type Decoded = Result<Box<dyn AnyObject>, serde_json::Error>;
+
 /// A kind, with its type erased.
 pub struct KindDef {
     pub name: KindName,
@@ -404,8 +452,8 @@ pub struct KindDef {
     pub secret: bool,
     pub answered: Option<Answered>,
     pub validate_name: fn(&str) -> Result<(), String>,
-    pub decode: fn(&[u8]) -> Result<Box<dyn AnyObject>, serde_json::Error>,
-    pub decode_value: fn(Value) -> Result<Box<dyn AnyObject>, serde_json::Error>,
+    pub decode: fn(&[u8]) -> Decoded,
+    pub decode_value: fn(Value) -> Decoded,
 }
 
 impl KindDef {
@@ -428,7 +476,11 @@ impl KindDef {
             categories: K::CATEGORIES,
             verbs: K::VERBS,
             subresources: K::SUBRESOURCES.iter().map(erase_subresource).collect(),
-            columns: K::COLUMNS.iter().map(erase_column).collect(),
+            columns: (!names_itself::<K>())
+                .then(|| NAME.clone())
+                .into_iter()
+                .chain(K::COLUMNS.iter().map(erase_column))
+                .collect(),
             fields: K::FIELDS.iter().map(|field| field.path).collect(),
             generation: K::GENERATION,
             secret: K::SECRET,
@@ -451,6 +503,27 @@ impl KindDef {
     pub fn is_namespaced(&self) -> bool {
         self.scope == Scope::Namespaced
     }
+}
+
+const NAME: ColumnDef = ColumnDef {
+    name: "Name",
+    kind: "string",
+    description: "Name must be unique within a namespace.",
+    priority: 0,
+};
+
+fn names_itself<K: Kind>() -> bool {
+    K::COLUMNS.iter().any(|column| column.name == NAME.name)
+}
+
+/// The object of kind `K` inside, if it is one.
+pub fn cast<K: Kind>(any: &dyn AnyObject) -> Option<&K::Object> {
+    any.as_any().downcast_ref::<Typed<K>>().map(|typed| &typed.0)
+}
+
+/// As [`cast`], to change it.
+pub fn cast_mut<K: Kind>(any: &mut dyn AnyObject) -> Option<&mut K::Object> {
+    any.as_any_mut().downcast_mut::<Typed<K>>().map(|typed| &mut typed.0)
 }
 
 fn erase_column<T>(column: &Column<T>) -> ColumnDef {

@@ -1,16 +1,79 @@
 //! Pod.
 
+mod binding;
+mod table;
+
 use k8s_openapi::api::core::v1;
 
-use crate::{Field, Kind, field};
+use crate::{Column, Field, Kind, Post, Subresource, Verb, field};
 
 pub struct Pod;
+
+const OPEN: &[Verb] = &[Verb::Create, Verb::Get];
 
 impl Kind for Pod {
     type Object = v1::Pod;
     const SHORT_NAMES: &'static [&'static str] = &["po"];
     const CATEGORIES: &'static [&'static str] = &["all"];
-    const FIELDS: &'static [Field<Self::Object>] = &[field("spec.nodeName", |pod: &v1::Pod| {
-        pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap_or_default()
-    })];
+    const SUBRESOURCES: &'static [Subresource<Self::Object>] = &[
+        Subresource::stream("attach", OPEN).with_kind("PodAttachOptions"),
+        Subresource::posted("binding", ("", "v1", "Binding"), Post::Change(binding::bind)),
+        Subresource::part("ephemeralcontainers", |stored: &mut v1::Pod, written| {
+            let written = written.spec.as_ref().and_then(|spec| spec.ephemeral_containers.clone());
+            stored.spec.get_or_insert_default().ephemeral_containers = written;
+        }),
+        Subresource::posted("eviction", ("policy", "v1", "Eviction"), Post::Evict),
+        Subresource::stream("exec", OPEN).with_kind("PodExecOptions"),
+        Subresource::stream("log", &[Verb::Get]),
+        Subresource::stream("portforward", OPEN).with_kind("PodPortForwardOptions"),
+        Subresource::part("status", |stored: &mut v1::Pod, written| {
+            stored.status.clone_from(&written.status);
+        }),
+    ];
+    const COLUMNS: &'static [Column<Self::Object>] = table::COLUMNS;
+    const FIELDS: &'static [Field<Self::Object>] = &[
+        field("spec.nodeName", |pod: &v1::Pod| spec(pod, |spec| spec.node_name.clone())),
+        field("spec.restartPolicy", |pod: &v1::Pod| spec(pod, |spec| spec.restart_policy.clone())),
+        field("spec.serviceAccountName", |pod: &v1::Pod| {
+            spec(pod, |spec| spec.service_account_name.clone())
+        }),
+        field("status.phase", |pod: &v1::Pod| phase(pod).to_owned()),
+        field("status.podIP", |pod: &v1::Pod| {
+            pod.status.as_ref().and_then(|status| status.pod_ip.clone()).unwrap_or_default()
+        }),
+    ];
+    const GENERATION: bool = true;
+
+    fn prepare_create(pod: &mut v1::Pod) {
+        let phase = Some("Pending".to_owned());
+        pod.status = Some(v1::PodStatus { phase, ..Default::default() });
+    }
+
+    /// A pod that has no node, or has ended, has nothing to wait for.
+    fn grace_seconds(pod: &v1::Pod, asked: Option<i64>) -> Option<i64> {
+        let spec = pod.spec.as_ref();
+        let unbound = spec.and_then(|spec| spec.node_name.as_deref()).is_none_or(str::is_empty);
+        if unbound || has_ended(pod) {
+            return Some(0);
+        }
+        let grace = asked.or_else(|| spec.and_then(|spec| spec.termination_grace_period_seconds));
+        Some(match grace.unwrap_or(30) {
+            ..0 => 1,
+            seconds => seconds,
+        })
+    }
+}
+
+fn spec(pod: &v1::Pod, read: fn(&v1::PodSpec) -> Option<String>) -> String {
+    pod.spec.as_ref().and_then(read).unwrap_or_default()
+}
+
+/// The phase, empty before there is one.
+pub fn phase(pod: &v1::Pod) -> &str {
+    pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or_default()
+}
+
+/// Whether all its containers have ended for good.
+pub fn has_ended(pod: &v1::Pod) -> bool {
+    matches!(phase(pod), "Succeeded" | "Failed")
 }
