@@ -4,7 +4,17 @@
 //! **Invariant:** knows no kind. Revisions are committed in order; a watcher can not miss one. The
 //! only room that names sqlx.
 
+mod cache;
+mod limits;
+mod memory;
+mod topic;
+mod transaction;
+mod watch;
+
 use std::sync::Arc;
+
+pub use limits::Limits;
+pub use memory::Memory;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -46,7 +56,8 @@ pub struct Fence {
     pub epoch: u64,
 }
 
-/// Writes that are accepted all or not at all, under one revision.
+/// Writes that are accepted all or not at all. Each has a revision of its own, one after the other
+/// in the order given, so that a watch can resume behind any of them. A key stands in it once.
 #[derive(Clone, Debug, Default)]
 pub struct Transaction {
     pub writes: Vec<Write>,
@@ -101,6 +112,14 @@ pub struct Range {
     pub name: Option<Arc<str>>,
 }
 
+impl Range {
+    pub fn contains(&self, key: &Key) -> bool {
+        self.kind.as_ref().is_none_or(|kind| *kind == key.kind)
+            && self.namespace.as_ref().is_none_or(|namespace| *namespace == key.namespace)
+            && self.name.as_ref().is_none_or(|name| *name == key.name)
+    }
+}
+
 /// Objects of a range in order of namespace and name, all as of one revision.
 pub struct Snapshot {
     pub revision: u64,
@@ -111,8 +130,10 @@ pub type WatchStream = BoxStream<'static, Result<WatchEvent, StoreError>>;
 
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Commits and returns the new revision. Deleting with a matching precondition is a change of
-    /// its own revision; a transaction that fails leaves nothing.
+    /// Commits and returns the revision of the first write; the write at index `i` has that
+    /// revision plus `i`. A deletion is a change of its own revision; deleting what is not there
+    /// with [`Expected::Any`] is accepted and changes nothing. A transaction that fails leaves
+    /// nothing. Once this returns, this copy's memory holds the writes.
     async fn commit(&self, transaction: Transaction) -> Result<u64, StoreError>;
 
     /// Waits until this copy's memory holds the newest committed revision (linearizable reads), and
@@ -131,12 +152,16 @@ pub trait Store: Send + Sync {
     /// The objects of a range as they were at a revision that is still in the log.
     async fn snapshot_at(&self, range: &Range, revision: u64) -> Result<Snapshot, StoreError>;
 
-    /// All changes of a range after a revision, then live. A watcher that falls too far behind is
-    /// ended with [`StoreError::Compacted`] and resumes by itself.
+    /// All changes of a range after a revision, then live; [`WatchEvent::Progress`] now and then
+    /// while nothing matches. A watcher that falls too far behind is ended with
+    /// [`StoreError::Compacted`] and resumes by itself. [`StoreError::Compacted`] and
+    /// [`StoreError::Future`] may come at once or as the stream's only item. To be polled inside a
+    /// tokio runtime.
     fn watch(&self, range: Range, after: u64) -> Result<WatchStream, StoreError>;
 
     /// Takes or renews a lease by name for a holder: the epoch if the holder has it now. A lease
-    /// not renewed within `ttl_ms` may be taken, which raises the epoch.
+    /// not renewed within `ttl_ms` may be taken, which raises the epoch; its own holder may still
+    /// renew it while nobody did.
     async fn acquire(
         &self,
         lease: &str,
