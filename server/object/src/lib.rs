@@ -7,7 +7,13 @@ pub mod error;
 pub mod key;
 pub mod meta;
 pub mod name;
+pub mod patch;
+pub mod quantity;
+pub mod schema;
+pub mod selector;
 
 pub use error::{ApiError, FieldError, FieldErrors, Reason};
 pub use key::{Key, KindName};
 pub use meta::{Meta, OwnerRef};
+pub use quantity::Quantity;
+pub use selector::{FieldSelector, LabelSelector};
