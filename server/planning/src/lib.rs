@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** pure. No async, clock, randomness, I/O, nor the iteration order of a hash map.
 
+pub mod access;
 pub mod controllers;
 pub mod plan;
 pub mod routing;
