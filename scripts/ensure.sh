@@ -13,6 +13,7 @@ need dockerd docker.io
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || want+=(postgresql)
 need ip iproute2
 need iptables iptables
+[ -d "$(dirname "$0")/../web/node_modules" ] || need npm npm
 if [ "${1:-run}" = test ]; then
   need busybox busybox-static
   need chromium chromium

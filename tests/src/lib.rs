@@ -8,8 +8,10 @@ pub mod command;
 pub mod engine;
 pub mod eventually;
 pub mod image;
+pub mod load;
 
 pub use cluster::TestCluster;
 pub use command::{Output, run};
 pub use engine::{Engine, Network};
 pub use eventually::eventually;
+pub use load::Load;

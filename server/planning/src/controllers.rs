@@ -1,7 +1,5 @@
 //! The controllers: one file each and one word in the list.
 
-pub mod replica_set;
-
 use crate::Controller;
 
-pub static CONTROLLERS: &[Controller] = &[replica_set::CONTROLLER];
+pub static CONTROLLERS: &[Controller] = &[];
