@@ -2,6 +2,11 @@
 //!
 //! **Invariant:** does not know who serves it.
 
+pub mod reflector;
+pub mod tunnel;
+
+pub use reflector::{Reflector, Update};
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -101,6 +106,34 @@ pub enum PatchType {
 pub struct Frame {
     pub channel: u8,
     pub data: Bytes,
+}
+
+impl Frame {
+    pub const STDIN: u8 = 0;
+    pub const STDOUT: u8 = 1;
+    pub const STDERR: u8 = 2;
+    /// The final `Status`; for a log, only a failure.
+    pub const STATUS: u8 = 3;
+    pub const RESIZE: u8 = 4;
+    pub const CLOSE: u8 = 255;
+
+    pub fn new(channel: u8, data: impl Into<Bytes>) -> Self {
+        Self { channel, data: data.into() }
+    }
+
+    /// The last frame of a stream that failed or could not be opened.
+    pub fn failure(error: &ApiError) -> Self {
+        Self::new(Self::STATUS, error.to_status().to_string())
+    }
+
+    /// The failure that this frame tells, if it is one that the API knows. A command that ended
+    /// with another code than 0 is none.
+    pub fn error(&self) -> Option<ApiError> {
+        if self.channel != Self::STATUS {
+            return None;
+        }
+        ApiError::from_status(&serde_json::from_slice(&self.data).ok()?)
+    }
 }
 
 /// A stream to a container or node. Dropping it ends it.
