@@ -3,8 +3,12 @@
 //! **Invariant:** pure. No async, clock, randomness, I/O, nor the iteration order of a hash map.
 
 pub mod access;
+pub mod conditions;
 pub mod controllers;
+pub mod names;
+pub mod owners;
 pub mod plan;
+pub mod resources;
 pub mod routing;
 pub mod world;
 

@@ -52,6 +52,7 @@ pub enum Action {
     /// `body` carries metadata.resourceVersion (and uid).
     Update {
         key: Key,
+        subresource: &'static str,
         body: Value,
     },
     /// A merge patch; carries metadata.uid or metadata.resourceVersion as precondition.
@@ -84,6 +85,21 @@ pub enum Action {
         uid: Arc<str>,
     },
     Record(Event),
+    /// A precondition by itself, read afresh: the rest of the plan stands only if no object with
+    /// this key and uid exists. Worlds see each kind at its own pace, and what is not seen yet must
+    /// not pass for gone.
+    Absent {
+        key: Key,
+        uid: Arc<str>,
+    },
+    /// Starts, or brings up to date, the agent on a host; `host` is the whole object.
+    InstallAgent {
+        host: Value,
+    },
+    /// Removes everything that is ours from a host.
+    RemoveAgent {
+        host: Value,
+    },
 }
 
 /// An event for people. Its object's name is derived from what it says: repeating it raises its
@@ -107,7 +123,7 @@ pub enum Severity {
 /// A controller: which keys a change wakes, and what to do about a key.
 pub struct Controller {
     pub name: &'static str,
-    /// The kinds whose changes it wants to hear of, as in `replicasets.apps`.
+    /// The kinds whose changes it wants to hear of, as in `replicasets.apps`; `*` is every kind.
     pub watches: &'static [&'static str],
     pub keys_for: fn(&Change, &World) -> Vec<Key>,
     pub plan: fn(&Round<'_>) -> Plan,
@@ -130,7 +146,8 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Create { key, .. } => write!(f, "create {key}"),
-            Self::Update { key, .. } => write!(f, "update {key}"),
+            Self::Update { key, subresource: "", .. } => write!(f, "update {key}"),
+            Self::Update { key, subresource, .. } => write!(f, "update {key}/{subresource}"),
             Self::Patch { key, subresource: "", patch } => write!(f, "patch {key} {patch}"),
             Self::Patch { key, subresource, patch } => {
                 write!(f, "patch {key}/{subresource} {patch}")
@@ -139,9 +156,16 @@ impl fmt::Display for Action {
             Self::SetStatus { key, body } => write!(f, "status {key} {}", body["status"]),
             Self::Bind { pod, node, .. } => write!(f, "bind {pod} to {node}"),
             Self::Evict { pod, .. } => write!(f, "evict {pod}"),
+            Self::Absent { key, .. } => write!(f, "only if absent {key}"),
+            Self::InstallAgent { host } => write!(f, "install agent on {}", name(host)),
+            Self::RemoveAgent { host } => write!(f, "remove agent from {}", name(host)),
             Self::Record(event) => {
                 write!(f, "record {} {}: {}", event.regarding, event.reason, event.message)
             }
         }
     }
+}
+
+fn name(object: &Value) -> &str {
+    object["metadata"]["name"].as_str().unwrap_or_default()
 }

@@ -1,66 +1,21 @@
 //! A read-only, indexed snapshot of objects. Cloning is cheap: the maps are persistent.
 
-use std::sync::Arc;
+mod entry;
+mod summary;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use imbl::{OrdMap, OrdSet};
 use k8s_openapi::Resource;
 use kinds::Kind;
-use object::{Key, KindName, Meta};
+use object::{
+    Key, KindName,
+    selector::{LabelSelector, Operator},
+};
 
-/// One object of the world: its bytes, its metadata and the values of its kind's fields.
-#[derive(Debug)]
-pub struct Entry {
-    pub key: Key,
-    pub revision: u64,
-    /// May lack metadata.resourceVersion; `revision` is it.
-    pub body: Bytes,
-    pub meta: Meta,
-    pub fields: Vec<(&'static str, String)>,
-}
-
-impl Entry {
-    /// Reads metadata and the declared fields. `None` when the body is not an object of its kind,
-    /// which the API never stores.
-    pub fn new(key: Key, revision: u64, body: Bytes) -> Option<Self> {
-        let meta = Meta::read(&body).ok()?;
-        let def = kinds::find(&key.kind);
-        let fields = match def.filter(|def| !def.fields.is_empty()) {
-            Some(def) => (def.decode)(&body).ok()?.fields(),
-            None => Vec::new(),
-        };
-        Some(Self { key, revision, body, meta, fields })
-    }
-
-    /// The object itself with its resourceVersion. Decoding costs some 16 us for a pod; keep what
-    /// you need, drop the rest.
-    pub fn decode<K: Kind>(&self) -> Option<K::Object> {
-        let body = match self.meta.resource_version {
-            Some(_) => self.body.clone(),
-            None => object::body::splice(&self.body, self.revision),
-        };
-        serde_json::from_slice(&body).ok()
-    }
-
-    pub fn field(&self, path: &str) -> &str {
-        self.fields.iter().find(|(p, _)| *p == path).map_or("", |(_, value)| value)
-    }
-}
-
-/// A change of one object as the world sees it.
-#[derive(Clone, Debug)]
-pub struct Change {
-    pub key: Key,
-    pub old: Option<Arc<Entry>>,
-    pub new: Option<Arc<Entry>>,
-}
-
-impl Change {
-    /// The old and the new object, where they exist: a relabelled pod wakes both owners.
-    pub fn both(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        self.old.iter().chain(&self.new)
-    }
-}
+pub use entry::{Change, Entry};
+pub use summary::{HostPort, NodeSummary, Phase, PodSummary};
 
 #[derive(Clone, Default)]
 pub struct World {
@@ -68,6 +23,10 @@ pub struct World {
     by_owner: OrdSet<(Arc<str>, Key)>,
     /// Kind, field, value, key.
     by_field: OrdSet<(KindName, &'static str, Arc<str>, Key)>,
+    /// Kind, namespace and `label=value` in one, key.
+    by_label: OrdSet<(Arc<str>, Key)>,
+    /// The same for selectors: each stands under one label that it demands, or under none.
+    by_demand: OrdSet<(Arc<str>, Key)>,
     revisions: OrdMap<KindName, u64>,
 }
 
@@ -169,7 +128,81 @@ impl World {
             .filter_map(|(_, _, _, key)| self.objects.get(key))
     }
 
+    /// The objects of a kind in one namespace that a selector means, in order of name.
+    pub fn selected<'w>(
+        &'w self,
+        kind: &str,
+        namespace: &str,
+        selector: &LabelSelector,
+    ) -> Vec<&'w Arc<Entry>> {
+        let matches = |entry: &&'w Arc<Entry>| selector.matches(&entry.meta.labels);
+        match self.rarest_label(kind, namespace, selector) {
+            Some(label) => self
+                .under(&self.by_label, label)
+                .filter_map(|key| self.objects.get(key))
+                .filter(matches)
+                .collect(),
+            None if is_nothing(selector) => Vec::new(),
+            None => self.in_namespace(kind, namespace).filter(matches).collect(),
+        }
+    }
+
+    /// Of the labels that the selector demands, the one that the fewest objects have; found by
+    /// walking all of them until the first ends.
+    fn rarest_label(
+        &self,
+        kind: &str,
+        namespace: &str,
+        selector: &LabelSelector,
+    ) -> Option<Arc<str>> {
+        let labels: Vec<Arc<str>> = demands(selector)
+            .map(|(label, value)| index_name(kind, namespace, label, value))
+            .collect();
+        if labels.len() < 2 {
+            return labels.into_iter().next();
+        }
+        let mut walks: Vec<_> =
+            labels.iter().map(|label| self.under(&self.by_label, label.clone())).collect();
+        let shortest = loop {
+            if let Some(at) = walks.iter_mut().position(|walk| walk.next().is_none()) {
+                break at;
+            }
+        };
+        Some(labels[shortest].clone())
+    }
+
+    /// The objects of a kind (Services, ReplicaSets, Deployments) whose selector means an object
+    /// of the namespace with these labels.
+    pub fn selecting<'w>(
+        &'w self,
+        kind: &'w str,
+        namespace: &'w str,
+        labels: &'w BTreeMap<String, String>,
+    ) -> impl Iterator<Item = &'w Arc<Entry>> {
+        let names = labels.iter().map(move |(l, v)| index_name(kind, namespace, l, v));
+        std::iter::once(index_name(kind, namespace, "", ""))
+            .chain(names)
+            .flat_map(|name| self.under(&self.by_demand, name))
+            .filter_map(|key| self.objects.get(key))
+            .filter(|entry| entry.selector().is_some_and(|selector| selector.matches(labels)))
+    }
+
+    fn under<'w>(
+        &'w self,
+        index: &'w OrdSet<(Arc<str>, Key)>,
+        name: Arc<str>,
+    ) -> impl Iterator<Item = &'w Key> {
+        let from = (name.clone(), Key::new("", "", ""));
+        index.range(from..).take_while(move |(n, _)| *n == name).map(|(_, key)| key)
+    }
+
     fn index(&mut self, entry: &Entry) {
+        for name in label_names(entry) {
+            self.by_label.insert((name, entry.key.clone()));
+        }
+        if let Some(name) = demand_name(entry) {
+            self.by_demand.insert((name, entry.key.clone()));
+        }
         for owner in &entry.meta.owner_references {
             self.by_owner.insert((owner.uid.clone(), entry.key.clone()));
         }
@@ -184,6 +217,12 @@ impl World {
     }
 
     fn unindex(&mut self, entry: &Entry) {
+        for name in label_names(entry) {
+            self.by_label.remove(&(name, entry.key.clone()));
+        }
+        if let Some(name) = demand_name(entry) {
+            self.by_demand.remove(&(name, entry.key.clone()));
+        }
         for owner in &entry.meta.owner_references {
             self.by_owner.remove(&(owner.uid.clone(), entry.key.clone()));
         }
@@ -196,6 +235,39 @@ impl World {
             ));
         }
     }
+}
+
+fn index_name(kind: &str, namespace: &str, label: &str, value: &str) -> Arc<str> {
+    // Neither kinds, namespaces nor the keys of labels contain a space or `=`.
+    format!("{kind} {namespace} {label}={value}").into()
+}
+
+fn label_names(entry: &Entry) -> impl Iterator<Item = Arc<str>> {
+    let Key { kind, namespace, .. } = &entry.key;
+    entry.meta.labels.iter().map(move |(label, value)| index_name(kind, namespace, label, value))
+}
+
+/// The labels with the values that a selector demands for certain.
+fn demands(selector: &LabelSelector) -> impl Iterator<Item = (&str, &str)> {
+    selector.requirements().iter().filter_map(|requirement| {
+        let exact = matches!(requirement.operator(), Operator::Equals | Operator::In);
+        let mut values = requirement.values().filter(|_| exact);
+        let value = values.next()?;
+        values.next().is_none().then_some((requirement.key(), value))
+    })
+}
+
+fn is_nothing(selector: &LabelSelector) -> bool {
+    selector.requirements().is_empty() && !selector.is_everything()
+}
+
+fn demand_name(entry: &Entry) -> Option<Arc<str>> {
+    let selector = entry.selector()?;
+    if is_nothing(selector) {
+        return None;
+    }
+    let (label, value) = demands(selector).next().unwrap_or(("", ""));
+    Some(index_name(&entry.key.kind, &entry.key.namespace, label, value))
 }
 
 /// The name under which a kind's objects are stored.

@@ -1,0 +1,201 @@
+//! What plans need of an object again and again, kept so that they need not decode it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Pod, PodStatus};
+use kinds::{AnyObject, Typed};
+use object::selector::LabelSelector;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::resources::Resources;
+
+#[derive(Debug)]
+pub(super) enum Summary {
+    None,
+    Pod(Box<PodSummary>),
+    Node(NodeSummary),
+    /// Of the kinds that select pods: Services, ReplicaSets, Deployments.
+    Selector(LabelSelector),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    #[default]
+    Pending,
+    Unknown,
+    Running,
+    Succeeded,
+    Failed,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PodSummary {
+    /// Empty while the pod has no node.
+    pub node: Arc<str>,
+    pub phase: Phase,
+    pub ip: Option<Arc<str>>,
+    /// Since when the condition Ready is true, if it is.
+    pub ready_since: Option<Timestamp>,
+    /// Of the container that was restarted most often.
+    pub restarts: i32,
+    pub requests: Resources,
+    pub host_ports: Vec<HostPort>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HostPort {
+    /// Empty for every address of the host.
+    pub ip: String,
+    pub protocol: String,
+    pub port: i32,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeSummary {
+    pub is_ready: bool,
+    pub pod_cidr: Option<String>,
+}
+
+impl PodSummary {
+    pub fn is_ready(&self) -> bool {
+        self.ready_since.is_some()
+    }
+
+    /// Whether its containers have ended for good.
+    pub fn is_finished(&self) -> bool {
+        matches!(self.phase, Phase::Succeeded | Phase::Failed)
+    }
+
+    fn of(pod: &Pod) -> Self {
+        let spec = pod.spec.as_ref();
+        let status = pod.status.as_ref();
+        let containers = spec.into_iter().flat_map(|spec| &spec.containers);
+        let ports = containers.flat_map(|container| container.ports.iter().flatten());
+        Self {
+            node: spec.and_then(|spec| spec.node_name.as_deref()).unwrap_or_default().into(),
+            phase: phase(status),
+            ip: status
+                .and_then(|status| status.pod_ip.as_deref())
+                .filter(|ip| !ip.is_empty())
+                .map(Into::into),
+            ready_since: status.and_then(ready_since),
+            restarts: status
+                .into_iter()
+                .flat_map(|status| status.container_statuses.iter().flatten())
+                .map(|container| container.restart_count)
+                .max()
+                .unwrap_or(0),
+            requests: Resources::requested_by(pod),
+            host_ports: ports
+                .filter_map(|port| {
+                    Some(HostPort {
+                        ip: port.host_ip.clone().filter(|ip| ip != "0.0.0.0").unwrap_or_default(),
+                        protocol: port.protocol.clone().unwrap_or_else(|| "TCP".to_owned()),
+                        port: port.host_port.filter(|port| *port > 0)?,
+                    })
+                })
+                .collect(),
+        }
+    }
+}
+
+fn phase(status: Option<&PodStatus>) -> Phase {
+    match status.and_then(|status| status.phase.as_deref()) {
+        Some("Running") => Phase::Running,
+        Some("Succeeded") => Phase::Succeeded,
+        Some("Failed") => Phase::Failed,
+        Some("Unknown") => Phase::Unknown,
+        _ => Phase::Pending,
+    }
+}
+
+fn ready_since(status: &PodStatus) -> Option<Timestamp> {
+    let ready = status.conditions.iter().flatten().find(|condition| condition.type_ == "Ready")?;
+    if ready.status != "True" {
+        return None;
+    }
+    Some(ready.last_transition_time.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0))
+}
+
+impl Summary {
+    /// `decoded` is there for kinds with declared fields, as pods.
+    pub(super) fn of(kind: &str, body: &[u8], decoded: Option<&dyn AnyObject>) -> Self {
+        match kind {
+            "pods" => {
+                let pod = decoded.and_then(|object| object.as_any().downcast_ref());
+                pod.map_or(Self::None, |pod: &Typed<kinds::pod::Pod>| {
+                    Self::Pod(Box::new(PodSummary::of(&pod.0)))
+                })
+            }
+            "nodes" => serde_json::from_slice(body)
+                .map_or(Self::None, |node: NodePart| Self::Node(node.summary())),
+            "services" => selector(body, |selector| {
+                selector.as_object().filter(|labels| !labels.is_empty()).map_or(
+                    Ok(LabelSelector::nothing()),
+                    |labels| {
+                        let labels = serde_json::json!({"matchLabels": labels});
+                        LabelSelector::from_json(&labels)
+                    },
+                )
+            }),
+            "replicasets.apps" | "deployments.apps" => selector(body, LabelSelector::from_json),
+            _ => Self::None,
+        }
+    }
+}
+
+fn selector(body: &[u8], read: impl Fn(&Value) -> Result<LabelSelector, String>) -> Summary {
+    #[derive(Deserialize)]
+    struct Part {
+        #[serde(default)]
+        spec: Spec,
+    }
+    #[derive(Default, Deserialize)]
+    struct Spec {
+        #[serde(default)]
+        selector: Value,
+    }
+    let part: Result<Part, _> = serde_json::from_slice(body);
+    let selector = part.ok().and_then(|part| read(&part.spec.selector).ok());
+    // One that can not be read, which the API refuses, selects nothing.
+    Summary::Selector(selector.unwrap_or_else(LabelSelector::nothing))
+}
+
+#[derive(Deserialize)]
+struct NodePart {
+    #[serde(default)]
+    spec: NodeSpecPart,
+    #[serde(default)]
+    status: NodeStatusPart,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NodeSpecPart {
+    #[serde(rename = "podCIDR")]
+    pod_cidr: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct NodeStatusPart {
+    #[serde(default)]
+    conditions: Vec<ConditionPart>,
+}
+
+#[derive(Deserialize)]
+struct ConditionPart {
+    r#type: String,
+    status: String,
+}
+
+impl NodePart {
+    fn summary(self) -> NodeSummary {
+        let is_ready = |c: &ConditionPart| c.r#type == "Ready" && c.status == "True";
+        NodeSummary {
+            is_ready: self.status.conditions.iter().any(is_ready),
+            pod_cidr: self.spec.pod_cidr.filter(|cidr| !cidr.is_empty()),
+        }
+    }
+}
