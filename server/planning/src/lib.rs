@@ -6,6 +6,7 @@ pub mod access;
 pub mod conditions;
 pub mod controllers;
 pub mod names;
+pub mod node;
 pub mod owners;
 pub mod plan;
 pub mod resources;
