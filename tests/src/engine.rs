@@ -122,6 +122,12 @@ impl Engine {
         command
     }
 
+    /// Moves the calling thread, and those that it starts, into this host's network.
+    pub fn enter(&self) {
+        let namespace = File::open(format!("/run/netns/{}", self.namespace)).unwrap();
+        nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+    }
+
     /// One request to the engine's API.
     pub fn docker(&self, method: &str, path: &str) -> crate::Output {
         let mut curl = Command::new("curl");

@@ -3,6 +3,7 @@
 //!
 //! **Invariant:** a suite removes what it started, also when it fails.
 
+pub mod browser;
 pub mod cluster;
 pub mod command;
 pub mod engine;
