@@ -1,7 +1,8 @@
 //! The controllers: one file each and one word in the list.
 
+pub mod deployment;
 pub mod replica_set;
 
 use crate::Controller;
 
-pub static CONTROLLERS: &[Controller] = &[replica_set::CONTROLLER];
+pub static CONTROLLERS: &[Controller] = &[deployment::CONTROLLER, replica_set::CONTROLLER];

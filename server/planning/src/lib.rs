@@ -11,6 +11,8 @@ pub mod owners;
 pub mod plan;
 pub mod resources;
 pub mod routing;
+#[cfg(test)]
+mod testing;
 pub mod world;
 
 pub use controllers::CONTROLLERS;

@@ -147,3 +147,6 @@ fn record(entry: &Entry, severity: Severity, reason: &'static str, message: Stri
         source: CONTROLLER.name,
     })
 }
+
+#[cfg(test)]
+mod tests;
