@@ -33,8 +33,9 @@ sim:
 
 bench:
 	@scripts/ensure.sh test
+	@scripts/tools.sh
 	cargo build --release --bin longshore
-	cargo run --release -p benches
+	LONGSHORE_BIN=$(abspath $(LONGSHORE)) cargo run --release -p benches
 
 demo-image:
 	@scripts/ensure.sh test

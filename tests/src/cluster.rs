@@ -64,15 +64,15 @@ impl TestCluster {
     /// Stops the server with a signal (`INT` as Ctrl-C does, `KILL` as a crash).
     pub fn stop_server(&mut self, signal: &str) {
         if let Some(mut child) = self.server.take() {
-            let pid = self.server_pid(&child);
+            let pid = child.id().to_string();
             run(Command::new("kill").args([&format!("-{signal}"), &pid]), "");
             child.wait().unwrap();
         }
     }
 
     /// `nsenter` executes the server in its own process, so that the child is the server.
-    fn server_pid(&self, child: &Child) -> String {
-        child.id().to_string()
+    pub fn server_pid(&self) -> Option<u32> {
+        self.server.as_ref().map(Child::id)
     }
 
     pub fn data(&self) -> PathBuf {
