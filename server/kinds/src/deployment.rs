@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::{apps::v1, core::v1::PodSpec};
 use serde_json::Value;
 
-use crate::{Column, Kind, ScaleFns, Subresource, column, parts::cells};
+use crate::{Column, Kind, Progress, ScaleFns, Subresource, column, parts::cells};
 
 pub struct Deployment;
 
@@ -24,6 +24,7 @@ impl Kind for Deployment {
         Subresource::part("status", |stored: &mut v1::Deployment, written| {
             stored.status.clone_from(&written.status);
         }),
+        Subresource::awaited("rollout", rollout),
     ];
     const COLUMNS: &'static [Column<Self::Object>] = &[
         column("Ready", ready).described("Number of the pod with ready state"),
@@ -73,4 +74,70 @@ fn pod(deployment: &v1::Deployment) -> Option<&PodSpec> {
 
 fn selector(deployment: &v1::Deployment) -> String {
     cells::selector(&deployment.spec.selector)
+}
+
+/// How far a rollout is, in the words of `kubectl rollout status`.
+fn rollout(deployment: &v1::Deployment) -> Progress {
+    let name = deployment.metadata.name.as_deref().unwrap_or_default();
+    let observed = deployment.status.as_ref().and_then(|status| status.observed_generation);
+    if observed < deployment.metadata.generation {
+        return Progress::Waiting("Waiting for deployment spec update to be observed".to_owned());
+    }
+    let conditions = deployment.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    let late = conditions
+        .filter(|condition| condition.type_.as_deref() == Some("Progressing"))
+        .any(|condition| condition.reason.as_deref() == Some("ProgressDeadlineExceeded"));
+    if late {
+        return Progress::Failed(format!("deployment \"{name}\" exceeded its progress deadline"));
+    }
+    let wanted = replicas(deployment);
+    let updated = status(deployment, |status| status.updated_replicas);
+    let old = status(deployment, |status| status.replicas) - updated;
+    let available = status(deployment, |status| status.available_replicas);
+    let waiting = |why: String| {
+        Progress::Waiting(format!("Waiting for deployment \"{name}\" rollout to finish: {why}"))
+    };
+    if updated < wanted {
+        waiting(format!("{updated} out of {wanted} new replicas have been updated"))
+    } else if old > 0 {
+        waiting(format!("{old} old replicas are pending termination"))
+    } else if available < updated {
+        waiting(format!("{available} of {updated} updated replicas are available"))
+    } else {
+        Progress::Done(format!("deployment \"{name}\" successfully rolled out"))
+    }
+}
+
+#[cfg(test)]
+mod rollout_tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_rollout_is_done_when_all_new_replicas_are_available() {
+        let said = |status: Value| {
+            let deployment = json!({
+                "metadata": {"name": "web", "generation": 2},
+                "spec": {"replicas": 2, "selector": {}, "template": {}}, "status": status,
+            });
+            rollout(&serde_json::from_value(deployment).unwrap())
+        };
+        let waits = |status, part: &str| match said(status) {
+            Progress::Waiting(why) => assert!(why.contains(part), "{why}"),
+            other => panic!("{other:?}"),
+        };
+        waits(json!({"observedGeneration": 1}), "to be observed");
+        waits(json!({"observedGeneration": 2, "updatedReplicas": 1, "replicas": 3}), "1 out of 2");
+        waits(json!({"observedGeneration": 2, "updatedReplicas": 2, "replicas": 3}), "1 old");
+        waits(
+            json!({"observedGeneration": 2, "updatedReplicas": 2, "replicas": 2, "availableReplicas": 1}),
+            "1 of 2 updated",
+        );
+        let done = json!({"observedGeneration": 2, "updatedReplicas": 2, "replicas": 2, "availableReplicas": 2});
+        assert!(matches!(said(done), Progress::Done(_)));
+        let late = json!({"observedGeneration": 2, "conditions": [
+            {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]});
+        assert!(matches!(said(late), Progress::Failed(_)));
+    }
 }

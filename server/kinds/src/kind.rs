@@ -74,6 +74,18 @@ pub struct Subresource<T: 'static> {
     pub post: Option<Post<T>>,
     /// Whether its GET and POST open a stream to a container or node (`log`, `exec`).
     pub connects: bool,
+    /// For one whose GET waits until the object has become what its spec says: how far it is.
+    pub progress: Option<fn(&T) -> Progress>,
+}
+
+/// How far an object is on its way to what its spec says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    Done(String),
+    /// Why not yet.
+    Waiting(String),
+    /// Why it will not come about without another change.
+    Failed(String),
 }
 
 impl<T> Subresource<T> {
@@ -87,6 +99,7 @@ impl<T> Subresource<T> {
             scale: None,
             post: None,
             connects: false,
+            progress: None,
         }
     }
 
@@ -110,6 +123,11 @@ impl<T> Subresource<T> {
     ) -> Self {
         let sub = Self::new(name, &[Verb::Create]);
         Self { response_kind: Some(response_kind), post: Some(post), ..sub }
+    }
+
+    /// One whose GET answers when the object has become what its spec says.
+    pub const fn awaited(name: &'static str, progress: fn(&T) -> Progress) -> Self {
+        Self { progress: Some(progress), ..Self::new(name, &[Verb::Get]) }
     }
 
     /// A stream: `log`, `exec`, `attach`, `portforward`.
@@ -294,6 +312,8 @@ pub trait AnyObject: Any + Send + Sync {
     fn set_scale(&mut self, replicas: i32);
     /// Changes the object by what was posted to a subresource of [`PostDef::Change`].
     fn post(&mut self, subresource: &str, posted: &Value) -> Result<(), ApiError>;
+    /// How far the object is, for a subresource of [`Subresource::awaited`].
+    fn progress(&self, subresource: &str) -> Option<Progress>;
 }
 
 /// An object of kind `K`.
@@ -395,6 +415,10 @@ impl<K: Kind> AnyObject for Typed<K> {
             _ => Ok(()),
         }
     }
+    fn progress(&self, subresource: &str) -> Option<Progress> {
+        let sub = K::SUBRESOURCES.iter().find(|sub| sub.name == subresource)?;
+        sub.progress.map(|progress| progress(&self.0))
+    }
 }
 
 /// A column, without its type.
@@ -417,6 +441,8 @@ pub struct SubresourceDef {
     pub scales: bool,
     pub post: Option<PostDef>,
     pub connects: bool,
+    /// Whether its GET waits: see [`Subresource::awaited`].
+    pub awaits: bool,
 }
 
 /// What posting to a subresource does, without its type: see [`Post`].
@@ -544,5 +570,6 @@ fn erase_subresource<T>(sub: &Subresource<T>) -> SubresourceDef {
             Post::Token => PostDef::Token,
         }),
         connects: sub.connects,
+        awaits: sub.progress.is_some(),
     }
 }
