@@ -7,8 +7,11 @@ use k8s_openapi::{
     Metadata, NamespaceResourceScope, Resource, apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use object::{ApiError, FieldErrors, KindName};
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+
+use crate::schema::definitions::register;
 
 use crate::parts::cells;
 
@@ -239,6 +242,7 @@ pub trait Kind: Sized + 'static {
         + Metadata<Ty = ObjectMeta>
         + Serialize
         + DeserializeOwned
+        + JsonSchema
         + Clone
         + Send
         + Sync
@@ -478,6 +482,10 @@ pub struct KindDef {
     pub secret: bool,
     pub answered: Option<Answered>,
     pub validate_name: fn(&str) -> Result<(), String>,
+    /// The name of its OpenAPI definition: `io.k8s.api.apps.v1.Deployment`.
+    pub definition: String,
+    /// Adds its definition, and all that it refers to, to an OpenAPI document.
+    pub register_schema: fn(&mut SchemaGenerator) -> String,
     pub decode: fn(&[u8]) -> Decoded,
     pub decode_value: fn(Value) -> Decoded,
 }
@@ -512,6 +520,8 @@ impl KindDef {
             secret: K::SECRET,
             answered: K::ANSWERED,
             validate_name: K::validate_name,
+            definition: Res::<K>::schema_name().into_owned(),
+            register_schema: register::<Res<K>>,
             decode: |bytes| Ok(Box::new(Typed::<K>(serde_json::from_slice(bytes)?))),
             decode_value: |value| Ok(Box::new(Typed::<K>(serde_json::from_value(value)?))),
         }

@@ -5,7 +5,9 @@
 //! **Invariant:** pure. Adding a kind touches its file and the list, nothing else.
 
 mod kind;
+mod merge_keys;
 pub mod parts;
+pub mod schema;
 
 pub mod cluster_role;
 pub mod cluster_role_binding;

@@ -2,16 +2,27 @@
 //! has, how a list is merged. `kinds` makes them for the built-in kinds; a value without a type is
 //! [`Schema::untyped`].
 
-/// The types of one kind: definitions that refer to each other by index. The first is the kind's.
+use std::collections::BTreeMap;
+
+/// Types: definitions that refer to each other by index.
 #[derive(Debug, Default)]
 pub struct Types {
     pub definitions: Vec<Definition>,
+    /// The types that go by a name, as `io.k8s.api.apps.v1.Deployment`.
+    pub roots: BTreeMap<Box<str>, Node>,
+}
+
+impl Types {
+    /// The type that goes by this name.
+    pub fn schema(&self, name: &str) -> Option<Schema<'_>> {
+        Some(Schema { types: Some(self), node: self.roots.get(name)?, field: None })
+    }
 }
 
 /// A named object type.
 #[derive(Debug, Default)]
 pub struct Definition {
-    /// Its name without package, as `DeploymentSpec`.
+    /// Its name as Go prints it, as `v1.DeploymentSpec`; empty for an object without a name.
     pub name: Box<str>,
     /// Sorted by name.
     pub fields: Vec<Field>,
@@ -108,17 +119,11 @@ pub struct Schema<'a> {
 }
 
 static ANY: Node = Node::Any;
-static ROOT: Node = Node::Object(0);
 
 impl<'a> Schema<'a> {
     /// The type of a value that nobody declared.
     pub fn untyped() -> Self {
         Self { types: None, node: &ANY, field: None }
-    }
-
-    /// The type of a kind's objects.
-    pub fn of(types: &'a Types) -> Self {
-        Self { types: Some(types), node: &ROOT, field: None }
     }
 
     pub fn node(&self) -> &'a Node {

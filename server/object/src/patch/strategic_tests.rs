@@ -24,6 +24,7 @@ fn merged_by(key: &str) -> PatchStrategy {
 fn types() -> Types {
     let replace = PatchStrategy { replace: true, ..PatchStrategy::default() };
     Types {
+        roots: [("Root".into(), Node::Object(0))].into(),
         definitions: vec![
             Definition {
                 name: "Root".into(),
@@ -47,7 +48,7 @@ fn types() -> Types {
 fn patched(original: &Value, patch: Value) -> Result<Value, ApiError> {
     let types = types();
     let mut target = original.clone();
-    apply(&mut target, patch, Schema::of(&types))?;
+    apply(&mut target, patch, types.schema("Root").unwrap())?;
     Ok(target)
 }
 

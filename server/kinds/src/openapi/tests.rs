@@ -1,0 +1,81 @@
+use super::*;
+
+fn apps() -> Value {
+    serde_json::from_slice(&builtin_document("apps", "v1")).unwrap()
+}
+
+#[test]
+fn kubectl_finds_what_it_needs_to_apply() {
+    let document = apps();
+    let patch = &document["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]["patch"];
+    assert_eq!(
+        patch["x-kubernetes-group-version-kind"],
+        json!({"group": "apps", "version": "v1", "kind": "Deployment"})
+    );
+    let names: Vec<_> = patch["parameters"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|parameter| parameter["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["dryRun", "fieldManager", "fieldValidation", "force"]);
+    let schemas = &document["components"]["schemas"];
+    let deployment = &schemas["io.k8s.api.apps.v1.Deployment"];
+    assert_eq!(
+        deployment["x-kubernetes-group-version-kind"],
+        json!([{"group": "apps", "version": "v1", "kind": "Deployment"}])
+    );
+    assert_eq!(
+        deployment["properties"]["spec"]["allOf"],
+        json!([{"$ref": "#/components/schemas/io.k8s.api.apps.v1.DeploymentSpec"}])
+    );
+    let containers = &schemas["io.k8s.api.core.v1.PodSpec"]["properties"]["containers"];
+    assert_eq!(containers["x-kubernetes-patch-merge-key"], "name");
+    assert_eq!(
+        schemas["io.k8s.api.core.v1.ContainerPort"]["properties"]["protocol"]["default"],
+        "TCP"
+    );
+    let scale = &document["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}/scale"];
+    assert_eq!(scale["get"]["x-kubernetes-group-version-kind"]["kind"], "Scale");
+}
+
+/// Every reference of every document has its definition, and no operation's id stands twice.
+#[test]
+fn documents_are_whole() {
+    for (path, hash) in builtin() {
+        let (group, version) = match path.split('/').collect::<Vec<_>>()[..] {
+            ["api", version] => ("", version),
+            ["apis", group, version] => (group, version),
+            _ => panic!("{path}"),
+        };
+        let bytes = builtin_document(group, version);
+        assert_eq!(*hash, super::hash(&bytes), "{path} is the same each time");
+        let document: Value = serde_json::from_slice(&bytes).unwrap();
+        let (mut references, mut ids) = (Vec::new(), Vec::new());
+        collect(&document, &mut references, &mut ids);
+        for reference in references {
+            let name = reference.strip_prefix("#/components/schemas/").unwrap();
+            assert!(document["components"]["schemas"].get(name).is_some(), "{path}: {name}");
+        }
+        let count = ids.len();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), count, "{path}: an operationId stands twice");
+    }
+}
+
+fn collect(value: &Value, references: &mut Vec<String>, ids: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match (name.as_str(), value.as_str()) {
+                    ("$ref", Some(reference)) => references.push(reference.to_owned()),
+                    ("operationId", Some(id)) => ids.push(id.to_owned()),
+                    _ => collect(value, references, ids),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, references, ids)),
+        _ => {}
+    }
+}

@@ -1,0 +1,38 @@
+//! The types of all kinds, made from their Rust types' schemas and the table of merge keys, and
+//! the strict reading of what clients send.
+
+mod check;
+mod conform;
+mod convert;
+pub(crate) mod definitions;
+mod read;
+
+pub use check::{FieldValidation, check_body, check_patched};
+pub use conform::{conform, missing};
+pub use convert::convert;
+pub use read::{Body, read_json, read_yaml};
+
+use std::sync::OnceLock;
+
+use object::schema::{Schema, Types};
+
+use crate::KindDef;
+
+/// The types of all built-in kinds and of what is posted to their subresources, made once.
+fn builtin() -> &'static Types {
+    static TYPES: OnceLock<Types> = OnceLock::new();
+    TYPES.get_or_init(|| convert(&definitions::of_kinds(crate::all())))
+}
+
+/// The type of a kind's objects.
+pub fn of(def: &KindDef) -> Schema<'static> {
+    builtin().schema(&def.definition).unwrap_or_else(Schema::untyped)
+}
+
+/// The type of what is posted to a subresource, as `("autoscaling", "v1", "Scale")`; untyped when
+/// no kind declares it.
+pub fn of_posted(group: &str, version: &str, kind: &str) -> Schema<'static> {
+    definitions::posted_name(group, version, kind)
+        .and_then(|name| builtin().schema(&name))
+        .unwrap_or_else(Schema::untyped)
+}

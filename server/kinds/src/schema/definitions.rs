@@ -1,0 +1,87 @@
+//! Named schemas as OpenAPI documents show them.
+
+use k8s_openapi::{
+    api::{
+        authentication::v1::TokenRequest, autoscaling::v1::Scale, core::v1::Binding,
+        policy::v1::Eviction,
+    },
+    apimachinery::pkg::apis::meta::v1 as meta,
+};
+use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
+use serde_json::{Map, Value, json};
+
+use crate::{KindDef, merge_keys};
+
+/// A generator that names definitions as Kubernetes does.
+fn generator() -> SchemaGenerator {
+    SchemaSettings::openapi3().into_generator()
+}
+
+/// What is posted to subresources that take something else than the kind itself.
+type Posted = (&'static str, &'static str, &'static str, fn(&mut SchemaGenerator) -> String);
+
+const POSTED: &[Posted] = &[
+    ("autoscaling", "v1", "Scale", register::<Scale>),
+    ("policy", "v1", "Eviction", register::<Eviction>),
+    ("authentication.k8s.io", "v1", "TokenRequest", register::<TokenRequest>),
+    ("", "v1", "Binding", register::<Binding>),
+];
+
+/// Adds a type and all that it refers to; gives its name.
+pub(crate) fn register<T: JsonSchema>(generator: &mut SchemaGenerator) -> String {
+    generator.subschema_for::<T>();
+    T::schema_name().into_owned()
+}
+
+fn posted(group: &str, version: &str, kind: &str) -> Option<&'static Posted> {
+    POSTED.iter().find(|posted| (posted.0, posted.1, posted.2) == (group, version, kind))
+}
+
+/// The definition's name of what is posted to a subresource.
+pub(crate) fn posted_name(group: &str, version: &str, kind: &str) -> Option<String> {
+    posted(group, version, kind).map(|posted| (posted.3)(&mut generator()))
+}
+
+/// The definitions of these kinds, of what is posted to their subresources and of the bodies that
+/// every kind takes and answers.
+pub(crate) fn of_kinds<'a>(defs: impl IntoIterator<Item = &'a KindDef>) -> Map<String, Value> {
+    let mut generator = generator();
+    register::<meta::DeleteOptions>(&mut generator);
+    register::<meta::ListMeta>(&mut generator);
+    register::<meta::Status>(&mut generator);
+    register::<meta::Patch>(&mut generator);
+    let mut names = Vec::new();
+    for def in defs {
+        names.push((def.register_schema)(&mut generator));
+        for (group, version, kind) in def.subresources.iter().filter_map(|sub| sub.response_kind) {
+            if let Some(posted) = posted(group, version, kind) {
+                (posted.3)(&mut generator);
+            }
+        }
+    }
+    let mut definitions = generator.take_definitions(true);
+    for name in names {
+        add_type_meta(&mut definitions[&name]);
+    }
+    for (name, definition) in &mut definitions {
+        if let Some(definition) = definition.as_object_mut() {
+            merge_keys::decorate(name, definition);
+        }
+    }
+    definitions
+}
+
+/// `apiVersion` and `kind`, which our own kinds' Rust types leave to their group and version.
+fn add_type_meta(definition: &mut Value) {
+    const TEXTS: [(&str, &str); 2] = [
+        ("apiVersion", "The group and version of this representation of an object."),
+        ("kind", "The kind of the object, in CamelCase. It cannot be changed."),
+    ];
+    let Some(properties) = definition["properties"].as_object_mut() else { return };
+    for (name, description) in TEXTS {
+        if !properties.contains_key(name) {
+            let property = json!({"type": "string", "description": description});
+            properties.insert(name.to_owned(), property);
+        }
+    }
+}
