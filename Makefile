@@ -6,7 +6,7 @@
 TARGET := target/x86_64-unknown-linux-gnu
 LONGSHORE := $(TARGET)/release/longshore
 
-.PHONY: run build test check bench sim clean demo-image
+.PHONY: run build test check bench sim clean demo-image image
 
 run:
 	@scripts/ensure.sh run
@@ -41,6 +41,10 @@ demo-image:
 	@scripts/ensure.sh test
 	@scripts/engine.sh
 	@scripts/demo-image.sh
+
+image: build
+	@scripts/engine.sh
+	@scripts/image.sh $(LONGSHORE)
 
 clean:
 	cargo clean

@@ -83,6 +83,9 @@ pub struct Server {
     /// A Docker engine to register as the first host
     #[arg(long, value_name = "URL")]
     pub docker: Option<String>,
+    /// That engine's socket on its host, when it is not the path of --docker
+    #[arg(long, value_name = "PATH", requires = "docker")]
+    pub docker_socket: Option<String>,
 }
 
 #[derive(Args)]

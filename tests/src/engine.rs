@@ -135,12 +135,22 @@ impl Engine {
         run(curl.arg(&self.socket).arg(format!("http://docker{path}")), "")
     }
 
+    /// Makes an image of a root file system's archive.
     pub fn import(&self, archive: &Path, image: &str) {
+        self.import_with(archive, image, &[]);
+    }
+
+    /// The same, with lines of a Dockerfile as `ENTRYPOINT ["/x"]`.
+    pub fn import_with(&self, archive: &Path, image: &str, changes: &[&str]) {
         let mut curl = Command::new("curl");
         curl.args(["-sS", "--fail-with-body", "-X", "POST", "--data-binary"]);
         curl.arg(format!("@{}", archive.display())).args(["-H", "Content-Type: application/x-tar"]);
         let (repo, tag) = image.split_once(':').expect("an image has a tag");
-        let url = format!("http://docker/images/create?fromSrc=-&repo={repo}&tag={tag}");
+        let mut url = format!("http://docker/images/create?fromSrc=-&repo={repo}&tag={tag}");
+        for change in changes {
+            url.push_str("&changes=");
+            url.extend(change.bytes().map(|byte| format!("%{byte:02X}")));
+        }
         run(curl.arg("--unix-socket").arg(&self.socket).arg(url), "").ok();
     }
 
