@@ -15,4 +15,4 @@ pub use escalation::check_escalation;
 pub use grants::{Access, Verdict};
 pub use review::review;
 pub use rules::Rule;
-pub use user::User;
+pub use user::{AUTHENTICATED, MASTERS, UNAUTHENTICATED, User};

@@ -3,6 +3,7 @@
 //! **Invariant:** pure. No async, clock, randomness, I/O, nor the iteration order of a hash map.
 
 pub mod access;
+pub mod admission;
 pub mod conditions;
 pub mod controllers;
 pub mod names;

@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn words_refusals_as_kubernetes_does() {
-        let user = User::new("x", []);
+        let user = User::new("x", &[]);
         let list = Attributes {
             verb: "list".into(),
             resource: "pods".into(),

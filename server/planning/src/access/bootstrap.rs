@@ -76,7 +76,7 @@ const NODE: &[Line] = &[
     ("discovery.k8s.io", "endpointslices", READ),
     ("core", "pods", "delete get list watch"),
     ("core", "pods/status", "get patch update"),
-    ("core", "pods/eviction serviceaccounts/token", "create"),
+    ("core", "pods/eviction", "create"),
     ("core", "configmaps secrets serviceaccounts", READ),
     ("core", "events", "create get patch update"),
     ("coordination.k8s.io", "leases", "create delete get patch update"),

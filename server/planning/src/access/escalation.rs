@@ -180,7 +180,7 @@ mod tests {
         for (key, body) in bootstrap().into_iter().chain([(key, binding)]) {
             access.apply(&key, Some(body.to_string().as_bytes()));
         }
-        let x = User::new("x", ["dev".to_owned()]);
+        let x = User::new("x", &["dev"]);
         let role = |resource: &str| {
             let body = json!({"metadata": {"name": "r", "namespace": "d"},
                 "rules": [{"apiGroups": [""], "resources": [resource], "verbs": ["get", "delete"]}]});
@@ -201,7 +201,7 @@ mod tests {
         check_escalation(&access, &x, &*role("nodes"), Some(&*role("nodes"))).unwrap();
         assert!(check_escalation(&access, &x, &*binding("admin"), None).is_err());
         assert!(check_escalation(&access, &x, &*binding("nope"), None).unwrap_err().is_not_found());
-        let master = User::new("admin", [MASTERS.to_owned()]);
+        let master = User::new("admin", &[MASTERS]);
         check_escalation(&access, &master, &*binding("admin"), None).unwrap();
         let aggregating =
             decode("clusterroles", &json!({"metadata": {"name": "c"}, "aggregationRule": {}}));

@@ -80,9 +80,6 @@ impl Nodes {
             ("", "configmaps") => allowed(reads && referred("configmaps")),
             ("", "secrets") => allowed(reads && referred("secrets")),
             ("", "serviceaccounts") => allowed(reads && referred("serviceaccounts")),
-            ("", "serviceaccounts/token") => {
-                allowed(verb == "create" && referred("serviceaccounts"))
-            }
             ("", "services") | ("discovery.k8s.io", "endpointslices") if reads => Verdict::Allowed,
             ("", "events") if matches!(verb, "create" | "update" | "patch" | "get") => {
                 Verdict::Allowed

@@ -167,8 +167,8 @@ mod tests {
 
     #[test]
     fn answers_reviews() {
-        let x = User::new("x", []).authenticated();
-        let master = User::new("admin", [MASTERS.to_owned()]);
+        let x = User::new("x", &[]).authenticated();
+        let master = User::new("admin", &[MASTERS]);
         let pods = json!({"verb": "list", "resource": "pods", "namespace": "d"});
         let of_self = "selfsubjectaccessreviews.authorization.k8s.io";
         let spec = json!({"resourceAttributes": pods});

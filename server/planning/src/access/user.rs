@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-pub(super) const ANONYMOUS: &str = "system:anonymous";
-pub(super) const UNAUTHENTICATED: &str = "system:unauthenticated";
-pub(super) const AUTHENTICATED: &str = "system:authenticated";
-/// Those in this group may do everything.
-pub(super) const MASTERS: &str = "system:masters";
-pub(super) const NODES: &str = "system:nodes";
+/// Everybody whose token was accepted.
+pub const AUTHENTICATED: &str = "system:authenticated";
+/// Everybody without a token.
+pub const UNAUTHENTICATED: &str = "system:unauthenticated";
+/// Those to whom nothing is forbidden.
+pub const MASTERS: &str = "system:masters";
+const ANONYMOUS: &str = "system:anonymous";
+const NODES: &str = "system:nodes";
 const NODE_PREFIX: &str = "system:node:";
 const ACCOUNT_PREFIX: &str = "system:serviceaccount:";
 const ACCOUNTS: &str = "system:serviceaccounts";
@@ -22,25 +24,26 @@ pub struct User {
 }
 
 impl User {
-    pub fn new(name: impl Into<String>, groups: impl IntoIterator<Item = String>) -> Self {
-        let groups = groups.into_iter().collect();
-        Self { name: name.into(), groups, ..Self::default() }
+    pub fn new(name: &str, groups: &[&str]) -> Self {
+        let groups = groups.iter().map(|group| (*group).to_owned()).collect();
+        Self { name: name.to_owned(), groups, ..Self::default() }
     }
 
     /// Nobody in particular: a request without a token.
     pub fn anonymous() -> Self {
-        Self::new(ANONYMOUS, [UNAUTHENTICATED.to_owned()])
+        Self::new(ANONYMOUS, &[UNAUTHENTICATED])
     }
 
     /// The agent of a node.
     pub fn node(node: &str) -> Self {
-        Self::new(format!("{NODE_PREFIX}{node}"), [NODES.to_owned()])
+        Self::new(&format!("{NODE_PREFIX}{node}"), &[NODES])
     }
 
     /// The identity of a service account, with the groups that all of them have.
     pub fn service_account(namespace: &str, name: &str, uid: &str) -> Self {
-        let groups = [ACCOUNTS.to_owned(), format!("{ACCOUNTS}:{namespace}")];
-        Self { uid: uid.to_owned(), ..Self::new(account_user(namespace, name), groups) }
+        let own = format!("{ACCOUNTS}:{namespace}");
+        let user = Self::new(&account_user(namespace, name), &[ACCOUNTS, &own]);
+        Self { uid: uid.to_owned(), ..user }
     }
 
     /// The same with the group of all who proved who they are.
