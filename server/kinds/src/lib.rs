@@ -6,6 +6,7 @@
 
 mod kind;
 mod merge_keys;
+pub mod openapi;
 pub mod parts;
 pub mod schema;
 

@@ -80,13 +80,10 @@ pub fn index<'a>(documents: impl IntoIterator<Item = (&'a str, &'a str)>) -> Val
 pub fn builtin() -> &'static [(String, String)] {
     static BUILTIN: OnceLock<Vec<(String, String)>> = OnceLock::new();
     BUILTIN.get_or_init(|| {
-        let groups: BTreeSet<_> =
-            crate::all().iter().map(|def| (def.group, def.version)).collect();
+        let groups: BTreeSet<_> = crate::all().iter().map(|def| (def.group, def.version)).collect();
         groups
             .into_iter()
-            .map(|(group, version)| {
-                (path(group, version), hash(&builtin_document(group, version)))
-            })
+            .map(|(group, version)| (path(group, version), hash(&builtin_document(group, version))))
             .collect()
     })
 }

@@ -79,9 +79,7 @@ impl Operation<'_> {
 
     fn responses(&self) -> Value {
         let mut responses = Map::new();
-        let answer = |description: &str, definition: &str| {
-            json!({"description": description, "content": content(&ANSWERS, definition)})
-        };
+        let answer = |description: &str, definition: &str| json!({"description": description, "content": content(&ANSWERS, definition)});
         if self.action == "connect" {
             let text = json!({"*/*": {"schema": {"type": "string"}}});
             responses.insert("200".to_owned(), json!({"description": "OK", "content": text}));

@@ -32,8 +32,16 @@ pub(super) fn pretty() -> Value {
 pub(super) fn write() -> Vec<Value> {
     vec![
         dry_run(),
-        query("fieldManager", "string", "The name of the one who makes the change: at most 128 printable characters. Required for apply requests, else derived from the user agent."),
-        query("fieldValidation", "string", "What to do with unknown and duplicate fields: Ignore drops them, Warn drops them and warns, Strict refuses the request. Warn is the default."),
+        query(
+            "fieldManager",
+            "string",
+            "The name of the one who makes the change: at most 128 printable characters. Required for apply requests, else derived from the user agent.",
+        ),
+        query(
+            "fieldValidation",
+            "string",
+            "What to do with unknown and duplicate fields: Ignore drops them, Warn drops them and warns, Strict refuses the request. Warn is the default.",
+        ),
     ]
 }
 
@@ -46,23 +54,51 @@ pub(super) fn patch() -> Vec<Value> {
 pub(super) fn delete() -> Vec<Value> {
     vec![
         dry_run(),
-        query("gracePeriodSeconds", "integer", "Seconds before the object is deleted; zero deletes at once. The kind's default is used when it is absent."),
-        query("propagationPolicy", "string", "What becomes of the objects that it owns: Orphan, Background or Foreground."),
+        query(
+            "gracePeriodSeconds",
+            "integer",
+            "Seconds before the object is deleted; zero deletes at once. The kind's default is used when it is absent.",
+        ),
+        query(
+            "propagationPolicy",
+            "string",
+            "What becomes of the objects that it owns: Orphan, Background or Foreground.",
+        ),
         query("orphanDependents", "boolean", "Deprecated: use propagationPolicy."),
     ]
 }
 
 pub(super) fn list() -> Vec<Value> {
     vec![
-        query("allowWatchBookmarks", "boolean", "Whether a watch may get BOOKMARK events, which tell how far it has come."),
+        query(
+            "allowWatchBookmarks",
+            "boolean",
+            "Whether a watch may get BOOKMARK events, which tell how far it has come.",
+        ),
         query("continue", "string", "The token of the last page, to get the next one."),
         query("fieldSelector", "string", "Which objects to list, by their fields."),
         query("labelSelector", "string", "Which objects to list, by their labels."),
         query("limit", "integer", "The greatest number of objects in one answer."),
-        query("resourceVersion", "string", "How fresh the answer must be, or where a watch begins."),
-        query("resourceVersionMatch", "string", "How resourceVersion is meant: Exact or NotOlderThan."),
-        query("sendInitialEvents", "boolean", "Whether a watch begins with the present objects and a bookmark."),
-        query("timeoutSeconds", "integer", "How long the request may last, whether there are events or not."),
+        query(
+            "resourceVersion",
+            "string",
+            "How fresh the answer must be, or where a watch begins.",
+        ),
+        query(
+            "resourceVersionMatch",
+            "string",
+            "How resourceVersion is meant: Exact or NotOlderThan.",
+        ),
+        query(
+            "sendInitialEvents",
+            "boolean",
+            "Whether a watch begins with the present objects and a bookmark.",
+        ),
+        query(
+            "timeoutSeconds",
+            "integer",
+            "How long the request may last, whether there are events or not.",
+        ),
         query("watch", "boolean", "Whether to send changes as they happen instead of a list."),
     ]
 }

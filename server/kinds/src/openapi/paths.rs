@@ -18,7 +18,8 @@ pub(super) fn add(paths: &mut Map<String, Value>, def: &KindDef) {
     }
     let of_collection = [Verb::List, Verb::Create, Verb::DeleteCollection];
     let of_item = [Verb::Get, Verb::Update, Verb::Patch, Verb::Delete];
-    for (path, verbs, named) in [(collection, &of_collection[..], false), (item.clone(), &of_item, true)]
+    for (path, verbs, named) in
+        [(collection, &of_collection[..], false), (item.clone(), &of_item, true)]
     {
         let operations: Vec<_> = verbs
             .iter()
@@ -66,9 +67,7 @@ fn operation(
         Verb::Update => ("put", "replace", "replace the specified"),
         Verb::Patch => ("patch", "patch", "partially update the specified"),
         Verb::Delete => ("delete", "delete", "delete a"),
-        Verb::DeleteCollection => {
-            ("deletecollection", "deleteCollection", "delete collection of")
-        }
+        Verb::DeleteCollection => ("deletecollection", "deleteCollection", "delete collection of"),
     };
     let other = sub.and_then(|sub| sub.response_kind);
     let (group, version, kind) = other.unwrap_or((def.group, def.version, def.kind));
@@ -97,7 +96,8 @@ fn operation(
         definition: &definition,
     };
     // A stream's POST opens it as its GET does.
-    let method = if action == "connect" && verb == Verb::Create { "post" } else { operation.method() };
+    let method =
+        if action == "connect" && verb == Verb::Create { "post" } else { operation.method() };
     (method, operation.render())
 }
 
