@@ -42,20 +42,33 @@ pub fn document(group: &str, version: &str, kinds: &[&KindDef]) -> Vec<u8> {
     for def in kinds {
         paths::add(&mut paths, def);
     }
-    let document = json!({
-        "openapi": "3.0.0",
-        "info": {"title": "Longshore", "version": env!("CARGO_PKG_VERSION")},
-        "paths": paths,
-        "components": {
-            "schemas": schemas,
-            "securitySchemes": {"BearerToken": {
-                "type": "apiKey", "in": "header", "name": "authorization",
-                "description": "Bearer Token authentication",
-            }},
-        },
-        "security": [{"BearerToken": []}],
-    });
-    serde_json::to_vec(&document).expect("a document is JSON")
+    write(&paths, schemas)
+}
+
+/// Writes a document piece by piece: as a tree it would take many times its size.
+fn write(paths: &Map<String, Value>, schemas: Map<String, Value>) -> Vec<u8> {
+    let info = json!({"title": "Longshore", "version": env!("CARGO_PKG_VERSION")});
+    let security = json!({"BearerToken": {
+        "type": "apiKey", "in": "header", "name": "authorization",
+        "description": "Bearer Token authentication",
+    }});
+    let mut out = format!(r#"{{"openapi":"3.0.0","info":{info},"security":[{{"BearerToken":[]}}]"#)
+        .into_bytes();
+    out.extend_from_slice(br#","paths":"#);
+    serde_json::to_writer(&mut out, paths).expect("a value is JSON");
+    out.extend_from_slice(br#","components":{"securitySchemes":"#);
+    serde_json::to_writer(&mut out, &security).expect("a value is JSON");
+    out.extend_from_slice(br#","schemas":"#);
+    let mut separator = b'{';
+    for (name, schema) in schemas {
+        out.push(separator);
+        separator = b',';
+        serde_json::to_writer(&mut out, &name).expect("a string is JSON");
+        out.push(b':');
+        serde_json::to_writer(&mut out, &schema).expect("a value is JSON");
+    }
+    out.extend_from_slice(b"}}}");
+    out
 }
 
 /// The hash by which clients know whether their copy of a document is fresh.

@@ -21,7 +21,15 @@ use crate::KindDef;
 /// The types of all built-in kinds and of what is posted to their subresources, made once.
 fn builtin() -> &'static Types {
     static TYPES: OnceLock<Types> = OnceLock::new();
-    TYPES.get_or_init(|| convert(&definitions::of_kinds(crate::all())))
+    TYPES.get_or_init(|| {
+        let mut types = Types::default();
+        // One kind at a time: the schemas with all their texts take many times the types' memory.
+        for def in crate::all() {
+            convert::add(&mut types, &definitions::of_kinds([def]));
+        }
+        types.definitions.shrink_to_fit();
+        types
+    })
 }
 
 /// The type of a kind's objects.

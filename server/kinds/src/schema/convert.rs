@@ -1,38 +1,45 @@
 //! Turns OpenAPI schemas into the compact types that patches and validation read. It serves the
 //! built-in kinds and the schemas of custom ones alike.
 
-use std::collections::BTreeMap;
-
 use object::schema::{Definition, Field, ListKind, Node, PatchStrategy, Scalar, Types};
 use serde_json::{Map, Value};
 
 type Fields = Map<String, Value>;
 
-/// The types of all definitions; those that are no objects with fields dissolve into the fields
-/// that refer to them.
+/// The types of all definitions.
 pub fn convert(definitions: &Fields) -> Types {
-    let mut converter =
-        Converter { definitions, indexes: BTreeMap::new(), types: Types::default() };
+    let mut types = Types::default();
+    add(&mut types, definitions);
+    types
+}
+
+/// Adds the definitions that are not yet there. Those that are no objects with fields dissolve
+/// into the fields that refer to them.
+pub(super) fn add(types: &mut Types, definitions: &Fields) {
+    let mut added = Vec::new();
     for (name, schema) in definitions {
-        if schema.get("properties").is_some() {
-            let index = converter.types.definitions.len();
-            converter.indexes.insert(name.as_str(), index);
-            converter.types.definitions.push(Definition {
+        if schema.get("properties").is_some() && !types.roots.contains_key(name.as_str()) {
+            let index = types.definitions.len();
+            types.roots.insert(name.as_str().into(), Node::Object(index));
+            types.definitions.push(Definition {
                 name: short_name(name).into(),
                 atomic: schema["x-kubernetes-map-type"] == "atomic",
                 ..Definition::default()
             });
+            added.push((schema, index));
         }
     }
-    for (name, index) in converter.indexes.clone() {
-        let fields = converter.fields(&definitions[name]);
+    let mut converter = Converter { definitions, types };
+    for (schema, index) in added {
+        let fields = converter.fields(schema);
         converter.types.definitions[index].fields = fields;
     }
     for name in definitions.keys() {
-        let node = converter.referred(name);
-        converter.types.roots.insert(name.as_str().into(), node);
+        if !converter.types.roots.contains_key(name.as_str()) {
+            let node = converter.referred(name);
+            converter.types.roots.insert(name.as_str().into(), node);
+        }
     }
-    converter.types
 }
 
 /// `v1.PodSpec` of `io.k8s.api.core.v1.PodSpec`, as Go prints the type.
@@ -42,8 +49,7 @@ fn short_name(name: &str) -> &str {
 
 struct Converter<'d> {
     definitions: &'d Fields,
-    indexes: BTreeMap<&'d str, usize>,
-    types: Types,
+    types: &'d mut Types,
 }
 
 impl<'d> Converter<'d> {
@@ -123,7 +129,7 @@ impl<'d> Converter<'d> {
 
     /// The node of a definition that a field refers to.
     fn referred(&mut self, name: &str) -> Node {
-        if let Some(index) = self.indexes.get(name) {
+        if let Some(Node::Object(index)) = self.types.roots.get(name) {
             return Node::Object(*index);
         }
         match short_name(name) {
