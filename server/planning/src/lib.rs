@@ -12,6 +12,8 @@ pub mod owners;
 pub mod plan;
 pub mod resources;
 pub mod routing;
+pub mod scheduler;
+pub mod taints;
 #[cfg(test)]
 mod testing;
 pub mod world;
