@@ -1,6 +1,99 @@
-//! The request pipeline: resolve, authenticate, authorize, admit, store, render. In process it is
-//! a `client::Client`.
+//! The request pipeline: resolve, authenticate, authorize, admit, store, render; and the same as a
+//! client in process.
 //!
-//! **Invariant:** knows neither actix nor a kind by name outside `planning`.
+//! **Invariant:** every write goes through here. Knows no HTTP server and no kind by name; what a
+//! kind does differently is declared in its file, what is decided is decided in `planning`.
+
+mod admit;
+mod authenticate;
+mod authorize;
+mod body;
+mod bootstrap;
+mod discovery;
+mod errors;
+mod health;
+mod local;
+mod negotiate;
+mod pipeline;
+mod query;
+mod registry;
+mod render;
+mod resolve;
+mod respond;
+mod reviews;
+mod select;
+mod settings;
+mod tokens;
+mod verbs;
+mod watch_lines;
+mod world;
 
 pub mod streams;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use client::{Client, Connection};
+use futures::stream::BoxStream;
+use object::ApiError;
+use planning::access::User;
+use store::Store;
+
+pub use reviews::hash_password;
+pub use settings::{Settings, SigningKey};
+pub use tokens::{Bound, Grant, Token, Tokens};
+
+/// The API over a store.
+pub struct Api {
+    store: Arc<dyn Store>,
+    settings: Settings,
+    tokens: Tokens,
+    feed: Arc<world::Feed>,
+}
+
+/// What a request is answered with.
+pub enum Answer {
+    Full(http::Response<Bytes>),
+    /// A watch or a log: the head, then chunks as they come.
+    Stream(http::Response<()>, BoxStream<'static, Result<Bytes, ApiError>>),
+    /// An upgrade to a stream of frames.
+    Connect(Connection),
+}
+
+impl Api {
+    /// An API that serves nobody yet: call [`Api::start`].
+    ///
+    /// # Errors
+    /// When the token-signing key can not be used.
+    pub fn new(store: Arc<dyn Store>, settings: Settings) -> Result<Arc<Self>, ApiError> {
+        let tokens = Tokens::new(&settings.signing_key, &settings.issuer)?;
+        let feed = world::Feed::new();
+        Ok(Arc::new(Self { store, settings, tokens, feed }))
+    }
+
+    /// The API as one user sees it, without HTTP.
+    pub fn client_as(self: &Arc<Self>, user: User) -> Arc<dyn Client> {
+        Arc::new(local::LocalClient::new(self.clone(), user))
+    }
+
+    /// Who signs tokens.
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// Waits until this copy's memory holds the newest write of any copy.
+    async fn catch_up(&self) -> Result<u64, ApiError> {
+        self.store.catch_up().await.map_err(errors::of_read)
+    }
+
+    /// Waits until this copy's memory holds a revision that a client has seen.
+    async fn catch_up_to(&self, revision: u64) -> Result<(), ApiError> {
+        if self.store.revision() >= revision {
+            return Ok(());
+        }
+        match self.catch_up().await? {
+            newest if newest < revision => Err(errors::too_large(revision, newest)),
+            _ => Ok(()),
+        }
+    }
+}

@@ -3,7 +3,9 @@
 //! **Invariant:** pure. No async, clock, randomness, I/O, nor the iteration order of a hash map.
 
 pub mod access;
+pub mod accounts;
 pub mod admission;
+pub mod bootstrap;
 pub mod conditions;
 pub mod controllers;
 pub mod names;

@@ -1,0 +1,36 @@
+//! May this user do that? The only place that refuses with 403 for want of rights.
+
+use object::ApiError;
+use planning::access::{Attributes, User, Verdict, refusal};
+
+use crate::{Api, resolve::Target};
+
+/// What a verb on a target wants.
+pub(crate) fn wanted(verb: &str, target: &Target) -> Attributes {
+    Attributes {
+        verb: verb.to_owned(),
+        group: target.def.group.to_owned(),
+        resource: target.def.plural.to_owned(),
+        subresource: target.subresource.clone(),
+        namespace: target.namespace.clone(),
+        name: target.name.clone(),
+        ..Attributes::default()
+    }
+}
+
+impl Api {
+    /// # Errors
+    /// 403 with Kubernetes' wording.
+    pub(crate) async fn authorize(&self, user: &User, wanted: &Attributes) -> Result<(), ApiError> {
+        let known = self.feed.at(self.store.revision()).await?;
+        if known.access.authorize(user, wanted) == Verdict::Allowed {
+            return Ok(());
+        }
+        // A refusal is looked at twice: this copy may lag behind the others.
+        let revision = self.catch_up().await?;
+        match self.feed.at(revision).await?.access.authorize(user, wanted) {
+            Verdict::Allowed => Ok(()),
+            Verdict::Denied(why) => Err(refusal(user, wanted, &why)),
+        }
+    }
+}

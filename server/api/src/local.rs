@@ -1,0 +1,247 @@
+//! The API as a client in process: the same verbs and the same rights, without HTTP.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use client::{
+    Client, Connection, DeleteOptions, Event, EventStream, List, Object, PatchType, Selection,
+    WriteOptions,
+};
+use futures::StreamExt;
+use kinds::Verb;
+use object::{ApiError, Key, KindName};
+use planning::access::User;
+use serde_json::Value;
+use store::Stored;
+
+use crate::{
+    Api, authorize,
+    body::Document,
+    query::{self, ListOptions, Validation},
+    resolve::Target,
+    verbs::{
+        Writer, Written,
+        delete::{DeleteRequest, Propagation},
+        patch::Patch,
+        watch::Seen,
+    },
+};
+
+/// One user's view of the API.
+pub(crate) struct LocalClient {
+    api: Arc<Api>,
+    user: User,
+}
+
+impl LocalClient {
+    pub(crate) fn new(api: Arc<Api>, user: User) -> Self {
+        Self { api, user }
+    }
+
+    async fn authorize(&self, verb: Verb, target: &Target, fields: &str) -> Result<(), ApiError> {
+        let mut wanted = authorize::wanted(verb.name(), target);
+        wanted.fields = fields.to_owned();
+        self.api.authorize(&self.user, &wanted).await
+    }
+
+    async fn collection(
+        &self,
+        verb: Verb,
+        kind: &KindName,
+        selection: &Selection,
+    ) -> Result<Target, ApiError> {
+        let namespace = selection.namespace.as_deref().unwrap_or_default();
+        let target = Target::of_key(&Key::new(kind.clone(), namespace, ""), "")?;
+        self.authorize(verb, &target, selection.fields.as_deref().unwrap_or_default()).await?;
+        Ok(target)
+    }
+
+    fn write_options(&self, options: &WriteOptions) -> query::WriteOptions {
+        let manager = options.field_manager.clone().unwrap_or_else(|| self.user.name.clone());
+        query::WriteOptions {
+            field_manager: Some(manager),
+            dry_run: options.dry_run,
+            validation: Validation::Ignore,
+            force: Some(true),
+            fence: options.fence.clone().map(fence),
+        }
+    }
+}
+
+fn fence(fence: client::Fence) -> store::Fence {
+    store::Fence { lease: fence.lease, epoch: fence.epoch }
+}
+
+fn object_of(stored: &Stored) -> Object {
+    let Stored { key, revision, body } = stored.clone();
+    Object { key, revision, body }
+}
+
+fn written_object(key: &Key, written: Written) -> Object {
+    match written {
+        Written::Created(stored) | Written::Changed(stored) => object_of(&stored),
+        Written::Answered(value) => Object {
+            key: key.clone(),
+            revision: revision_of(&value),
+            body: value.to_string().into(),
+        },
+    }
+}
+
+/// An answer that shows an object (a `Scale`) has its revision in its metadata.
+fn revision_of(value: &Value) -> u64 {
+    let text = value["metadata"]["resourceVersion"].as_str();
+    text.and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+fn event_of(seen: Seen) -> Event {
+    match seen {
+        Seen::Added(stored) => Event::Added(object_of(&stored)),
+        Seen::Modified(stored) => Event::Modified(object_of(&stored)),
+        Seen::Deleted(stored) => Event::Deleted(object_of(&stored)),
+        Seen::Bookmark { revision, .. } => Event::Bookmark(revision),
+    }
+}
+
+#[async_trait]
+impl Client for LocalClient {
+    async fn get(&self, key: &Key) -> Result<Object, ApiError> {
+        let target = Target::of_key(key, "")?;
+        self.authorize(Verb::Get, &target, "").await?;
+        Ok(object_of(&*self.api.read(key, false).await?))
+    }
+
+    async fn list(&self, kind: &KindName, selection: &Selection) -> Result<List, ApiError> {
+        let target = self.collection(Verb::List, kind, selection).await?;
+        let options = ListOptions {
+            labels: selection.labels.clone(),
+            fields: selection.fields.clone(),
+            ..ListOptions::default()
+        };
+        let page = self.api.list(&target, &options).await?;
+        let items = page.items.iter().map(|item| object_of(item)).collect();
+        Ok(List { revision: page.meta.revision, items })
+    }
+
+    async fn watch(
+        &self,
+        kind: &KindName,
+        selection: &Selection,
+        after: u64,
+    ) -> Result<EventStream, ApiError> {
+        let target = self.collection(Verb::Watch, kind, selection).await?;
+        let options = ListOptions {
+            labels: selection.labels.clone(),
+            fields: selection.fields.clone(),
+            revision: (after > 0).then_some(after),
+            initial_events: after == 0,
+            bookmarks: true,
+            watch: true,
+            // As long as the watcher wants.
+            timeout_seconds: Some(u64::from(u32::MAX)),
+            ..ListOptions::default()
+        };
+        let seen = self.api.watch(&target, &options).await?;
+        Ok(seen.map(|event| event.map(event_of)).boxed())
+    }
+
+    async fn create(
+        &self,
+        key: &Key,
+        subresource: &str,
+        body: Bytes,
+        options: &WriteOptions,
+    ) -> Result<Object, ApiError> {
+        let target = Target::of_key(key, subresource)?;
+        self.authorize(Verb::Create, &target, "").await?;
+        let options = self.write_options(options);
+        let mut writer = Writer::new(&self.user, &options);
+        let document = Document::of_json(&body)?;
+        let written = match target.sub() {
+            Some(sub) => self.api.post(&mut writer, &target, sub, document).await?,
+            None => self.api.create(&mut writer, &target, document).await?,
+        };
+        Ok(written_object(key, written))
+    }
+
+    async fn update(
+        &self,
+        key: &Key,
+        subresource: &str,
+        body: Bytes,
+        options: &WriteOptions,
+    ) -> Result<Object, ApiError> {
+        let target = Target::of_key(key, subresource)?;
+        self.authorize(Verb::Update, &target, "").await?;
+        let options = self.write_options(options);
+        let mut writer = Writer::new(&self.user, &options);
+        let document = Document::of_json(&body)?;
+        let written = match target.sub() {
+            Some(sub) if sub.scales => {
+                self.api.update_scale(&mut writer, &target, document).await?
+            }
+            _ => self.api.update(&mut writer, &target, document).await?,
+        };
+        Ok(written_object(key, written))
+    }
+
+    async fn patch(
+        &self,
+        key: &Key,
+        subresource: &str,
+        kind: PatchType,
+        body: Bytes,
+        options: &WriteOptions,
+    ) -> Result<Object, ApiError> {
+        let target = Target::of_key(key, subresource)?;
+        self.authorize(Verb::Patch, &target, "").await?;
+        let options = self.write_options(options);
+        let mut writer = Writer::new(&self.user, &options);
+        let patch = match kind {
+            PatchType::Json => Patch::Json(body),
+            PatchType::Merge => Patch::Merge(body),
+            PatchType::Strategic => Patch::Strategic(body),
+            PatchType::Apply => {
+                return Err(ApiError::bad_request("server-side apply is not served yet"));
+            }
+        };
+        let written = match target.sub() {
+            Some(sub) if sub.scales => self.api.patch_scale(&mut writer, &target, &patch).await?,
+            _ => self.api.patch(&mut writer, &target, &patch).await?,
+        };
+        Ok(written_object(key, written))
+    }
+
+    async fn delete(&self, key: &Key, options: &DeleteOptions) -> Result<(), ApiError> {
+        let target = Target::of_key(key, "")?;
+        self.authorize(Verb::Delete, &target, "").await?;
+        let request = DeleteRequest {
+            grace_seconds: options.grace_seconds,
+            propagation: match options.propagation {
+                None => None,
+                Some("Foreground") => Some(Propagation::Foreground),
+                Some("Orphan") => Some(Propagation::Orphan),
+                Some(_) => Some(Propagation::Background),
+            },
+            uid: options.uid.as_deref().map(str::to_owned),
+            revision: options.resource_version.map(|revision| revision.to_string()),
+            write: query::WriteOptions {
+                fence: options.fence.clone().map(fence),
+                ..query::WriteOptions::default()
+            },
+        };
+        self.api.delete(&target, &request).await.map(drop)
+    }
+
+    async fn connect(
+        &self,
+        key: &Key,
+        subresource: &str,
+        _query: &str,
+    ) -> Result<Connection, ApiError> {
+        let target = Target::of_key(key, subresource)?;
+        self.authorize(Verb::Get, &target, "").await?;
+        Err(ApiError::unavailable(format!("no agent is connected that could open {subresource}")))
+    }
+}

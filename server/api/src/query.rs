@@ -1,0 +1,247 @@
+//! Query strings: the options of lists, watches, writes and deletions, with Kubernetes' refusals.
+
+use object::{ApiError, FieldErrors};
+
+/// The parameters of a request, in order; a name may stand more than once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Query(Vec<(String, String)>);
+
+impl Query {
+    pub(crate) fn parse(query: &str) -> Self {
+        Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+    }
+
+    /// The first value of a parameter; an empty one counts as absent.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        let first = self.0.iter().find(|(key, _)| key == name)?;
+        Some(first.1.as_str()).filter(|value| !value.is_empty())
+    }
+
+    pub(crate) fn all<'q>(&'q self, name: &str) -> impl Iterator<Item = &'q str> + use<'q> {
+        let named: Vec<&str> =
+            self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect();
+        named.into_iter()
+    }
+
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.0.iter().any(|(key, _)| key == name)
+    }
+
+    /// `?watch`, `?watch=1` and `?watch=true` are all true, as in Kubernetes.
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        let value = self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        value.is_some_and(|value| !matches!(value, "0" | "false"))
+    }
+
+    fn number(&self, name: &str) -> Result<Option<i64>, ApiError> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let number = text.parse().map_err(|_| {
+            ApiError::bad_request(format!(
+                "the query parameter {name} is no whole number: {text:?}"
+            ))
+        })?;
+        Ok(Some(number))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RevisionMatch {
+    Exact,
+    NotOlderThan,
+}
+
+/// What a list or watch asks for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ListOptions {
+    pub(crate) labels: Option<String>,
+    pub(crate) fields: Option<String>,
+    pub(crate) limit: Option<usize>,
+    pub(crate) continuation: Option<String>,
+    pub(crate) revision: Option<u64>,
+    pub(crate) revision_match: Option<RevisionMatch>,
+    pub(crate) watch: bool,
+    pub(crate) bookmarks: bool,
+    pub(crate) initial_events: bool,
+    pub(crate) timeout_seconds: Option<u64>,
+}
+
+impl ListOptions {
+    pub(crate) fn read(query: &Query) -> Result<Self, ApiError> {
+        let mut errors = FieldErrors::default();
+        let watch = query.flag("watch");
+        let revision = match query.get("resourceVersion") {
+            None => None,
+            Some(text) => match text.parse() {
+                Ok(revision) => Some(revision),
+                Err(_) => {
+                    errors.invalid("resourceVersion", text, "resource version is not an integer");
+                    None
+                }
+            },
+        };
+        let options = Self {
+            labels: query.get("labelSelector").map(str::to_owned),
+            fields: query.get("fieldSelector").map(str::to_owned),
+            limit: query.number("limit")?.and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0),
+            continuation: query.get("continue").map(str::to_owned),
+            revision,
+            revision_match: read_match(query, watch, &mut errors),
+            watch,
+            bookmarks: query.flag("allowWatchBookmarks"),
+            initial_events: query.flag("sendInitialEvents"),
+            timeout_seconds: query.number("timeoutSeconds")?.and_then(|n| u64::try_from(n).ok()),
+        };
+        check_initial_events(query, watch, &mut errors);
+        refuse("ListOptions", &errors)?;
+        Ok(options)
+    }
+}
+
+fn read_match(query: &Query, watch: bool, errors: &mut FieldErrors) -> Option<RevisionMatch> {
+    let text = query.get("resourceVersionMatch")?;
+    let field = "resourceVersionMatch";
+    if watch && !query.contains("sendInitialEvents") {
+        errors.forbidden(field, "resourceVersionMatch is forbidden for watch");
+    } else if !watch && query.get("resourceVersion").is_none() {
+        let detail = "resourceVersionMatch is forbidden unless resourceVersion is provided";
+        errors.forbidden(field, detail);
+    } else if query.get("continue").is_some() {
+        let detail = "resourceVersionMatch is forbidden when continue is provided";
+        errors.forbidden(field, detail);
+    }
+    match text {
+        "Exact" if watch => {
+            errors.not_supported(field, text, &["NotOlderThan"]);
+            None
+        }
+        "Exact" if query.get("resourceVersion") == Some("0") => {
+            let detail = "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"";
+            errors.forbidden(field, detail);
+            None
+        }
+        "Exact" => Some(RevisionMatch::Exact),
+        "NotOlderThan" => Some(RevisionMatch::NotOlderThan),
+        _ => {
+            errors.not_supported(field, text, &["Exact", "NotOlderThan"]);
+            None
+        }
+    }
+}
+
+fn check_initial_events(query: &Query, watch: bool, errors: &mut FieldErrors) {
+    if !query.contains("sendInitialEvents") {
+        return;
+    }
+    if !watch {
+        errors.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list");
+    } else if query.get("resourceVersionMatch") != Some("NotOlderThan") {
+        let detail = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+        errors.forbidden("resourceVersionMatch", detail);
+    }
+}
+
+/// How strictly unknown and duplicate fields are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Validation {
+    Ignore,
+    #[default]
+    Warn,
+    Strict,
+}
+
+/// What a create, update or patch asks for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WriteOptions {
+    pub(crate) field_manager: Option<String>,
+    pub(crate) dry_run: bool,
+    pub(crate) validation: Validation,
+    pub(crate) force: Option<bool>,
+    pub(crate) fence: Option<store::Fence>,
+}
+
+impl WriteOptions {
+    /// `name` is the options' kind in Kubernetes, which its refusals name: `CreateOptions`.
+    pub(crate) fn read(query: &Query, name: &str) -> Result<Self, ApiError> {
+        let mut errors = FieldErrors::default();
+        let validation = match query.get("fieldValidation") {
+            None | Some("Warn") => Validation::Warn,
+            Some("Ignore") => Validation::Ignore,
+            Some("Strict") => Validation::Strict,
+            Some(other) => {
+                errors.not_supported("fieldValidation", other, &["Ignore", "Strict", "Warn"]);
+                Validation::Warn
+            }
+        };
+        let manager = query.get("fieldManager");
+        if manager.is_some_and(|manager| manager.len() > 128) {
+            errors.invalid("fieldManager", manager, "may not be more than 128 bytes");
+        }
+        let options = Self {
+            field_manager: manager.map(str::to_owned),
+            dry_run: read_dry_run(query.all("dryRun"), &mut errors),
+            validation,
+            force: query.contains("force").then(|| query.flag("force")),
+            fence: None,
+        };
+        refuse(name, &errors)?;
+        Ok(options)
+    }
+}
+
+/// `All` is the only dry run there is.
+pub(crate) fn read_dry_run<'v>(
+    values: impl Iterator<Item = &'v str>,
+    errors: &mut FieldErrors,
+) -> bool {
+    let mut dry_run = false;
+    for value in values.filter(|value| !value.is_empty()) {
+        match value {
+            "All" => dry_run = true,
+            other => errors.not_supported("dryRun", other, &["All"]),
+        }
+    }
+    dry_run
+}
+
+/// The refusal of options, if there is anything to refuse.
+pub(crate) fn refuse(name: &str, errors: &FieldErrors) -> Result<(), ApiError> {
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(ApiError::invalid(&format!("{name}.meta.k8s.io"), "", errors))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(query: &str) -> Result<ListOptions, ApiError> {
+        ListOptions::read(&Query::parse(query))
+    }
+
+    #[test]
+    fn reads_what_clients_send() {
+        let options = list("allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan&sendInitialEvents=true&timeoutSeconds=300&watch=true&fieldSelector=metadata.name%3Da").unwrap();
+        assert!(options.watch && options.bookmarks && options.initial_events);
+        assert_eq!(options.fields.as_deref(), Some("metadata.name=a"));
+        assert_eq!(list("limit=500&resourceVersion=0").unwrap().limit, Some(500));
+        assert!(!list("watch=false").unwrap().watch);
+    }
+
+    #[test]
+    fn refuses_what_kubernetes_refuses() {
+        for (query, message) in [
+            ("resourceVersion=x", "resourceVersion: Invalid value: \"x\""),
+            ("resourceVersionMatch=Exact", "forbidden unless resourceVersion is provided"),
+            ("watch=1&resourceVersionMatch=NotOlderThan&resourceVersion=1", "forbidden for watch"),
+            ("sendInitialEvents=true", "forbidden for list"),
+            ("watch=1&sendInitialEvents=true", "requires setting resourceVersionMatch"),
+        ] {
+            let error = list(query).unwrap_err();
+            assert_eq!(error.code(), 422, "{query}");
+            assert!(error.message.contains(message), "{query}: {}", error.message);
+        }
+        let dry = WriteOptions::read(&Query::parse("dryRun=None"), "CreateOptions").unwrap_err();
+        assert!(dry.message.contains("CreateOptions.meta.k8s.io \"\" is invalid: dryRun: Unsupported value: \"None\": supported values: \"All\""));
+    }
+}

@@ -1,0 +1,87 @@
+//! Which objects a list or watch means: the selectors of a request, on stored bytes.
+
+use std::collections::BTreeMap;
+
+use kinds::KindDef;
+use object::{
+    ApiError, Key,
+    selector::{FieldSelector, LabelSelector},
+};
+use serde::Deserialize;
+
+/// Label and field selectors of a request, checked against the kind.
+#[derive(Clone)]
+pub(crate) struct Filter {
+    def: &'static KindDef,
+    labels: LabelSelector,
+    fields: FieldSelector,
+    /// Whether a field is named that only the decoded object knows.
+    decodes: bool,
+}
+
+/// The labels of an object, without the rest.
+#[derive(Deserialize)]
+struct Labelled {
+    #[serde(default)]
+    metadata: Labels,
+}
+
+#[derive(Default, Deserialize)]
+struct Labels {
+    #[serde(default)]
+    labels: Option<BTreeMap<String, String>>,
+}
+
+const NAME: &str = "metadata.name";
+const NAMESPACE: &str = "metadata.namespace";
+
+impl Filter {
+    pub(crate) fn new(
+        def: &'static KindDef,
+        labels: Option<&str>,
+        fields: Option<&str>,
+    ) -> Result<Self, ApiError> {
+        let labels = labels.map_or(Ok(LabelSelector::everything()), LabelSelector::parse)?;
+        let fields = fields.map_or(Ok(FieldSelector::everything()), FieldSelector::parse)?;
+        let is_meta = |path: &str| path == NAME || (path == NAMESPACE && def.is_namespaced());
+        fields.check(|path| is_meta(path) || def.fields.contains(&path))?;
+        let decodes = fields.paths().any(|path| !is_meta(path));
+        Ok(Self { def, labels, fields, decodes })
+    }
+
+    pub(crate) fn is_everything(&self) -> bool {
+        self.labels.is_everything() && self.fields.is_everything()
+    }
+
+    /// The one name that can match, if the selector demands one.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.fields.exact(NAME)
+    }
+
+    pub(crate) fn matches(&self, key: &Key, body: &[u8]) -> bool {
+        self.match_fields(key, body) && self.match_labels(body)
+    }
+
+    fn match_labels(&self, body: &[u8]) -> bool {
+        if self.labels.is_everything() {
+            return true;
+        }
+        let labelled = serde_json::from_slice::<Labelled>(body).ok();
+        self.labels.matches(&labelled.and_then(|l| l.metadata.labels).unwrap_or_default())
+    }
+
+    fn match_fields(&self, key: &Key, body: &[u8]) -> bool {
+        if self.fields.is_everything() {
+            return true;
+        }
+        let declared = match self.decodes.then(|| (self.def.decode)(body)) {
+            Some(Ok(object)) => object.fields(),
+            _ => Vec::new(),
+        };
+        self.fields.matches(|path| match path {
+            NAME => Some(key.name.to_string()),
+            NAMESPACE => Some(key.namespace.to_string()),
+            path => declared.iter().find(|(name, _)| *name == path).map(|(_, v)| v.clone()),
+        })
+    }
+}

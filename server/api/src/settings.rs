@@ -1,0 +1,45 @@
+//! What the wiring gives the API.
+
+use std::{net::Ipv4Addr, ops::RangeInclusive};
+
+/// The ES256 key that signs tokens, as PEM: PKCS 8 and its public half.
+#[derive(Clone)]
+pub struct SigningKey {
+    pub private_pem: String,
+    pub public_pem: String,
+}
+
+/// Keys are never shown.
+impl std::fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SigningKey")
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub signing_key: SigningKey,
+    /// Who says so in tokens, and their audience unless a request names others.
+    pub issuer: String,
+    /// The range of service addresses: its first address and the length of its prefix.
+    pub service_range: (Ipv4Addr, u8),
+    pub node_ports: RangeInclusive<u16>,
+    /// How long a session lasts.
+    pub session_seconds: u64,
+    /// How long a watch lasts that names no time.
+    pub watch_seconds: u64,
+}
+
+impl Settings {
+    /// The usual settings with a key.
+    pub fn new(signing_key: SigningKey) -> Self {
+        Self {
+            signing_key,
+            issuer: "https://kubernetes.default.svc.cluster.local".to_owned(),
+            service_range: (Ipv4Addr::new(10, 43, 0, 0), 16),
+            node_ports: 30000..=32767,
+            session_seconds: 12 * 3600,
+            watch_seconds: 2700,
+        }
+    }
+}

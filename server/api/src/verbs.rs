@@ -1,0 +1,66 @@
+//! What a request does to objects, whoever sends it: HTTP or a client in process.
+
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod delete_collection;
+pub(crate) mod get;
+pub(crate) mod list;
+pub(crate) mod patch;
+pub(crate) mod post;
+pub(crate) mod scale;
+pub(crate) mod update;
+pub(crate) mod watch;
+
+use object::{ApiError, Key};
+use planning::access::User;
+use serde_json::Value;
+use store::{Stored, Write};
+
+use crate::{Api, errors, query::WriteOptions};
+
+/// Who writes, how, and what they are to be warned of.
+pub(crate) struct Writer<'r> {
+    pub(crate) user: &'r User,
+    pub(crate) options: &'r WriteOptions,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl<'r> Writer<'r> {
+    pub(crate) fn new(user: &'r User, options: &'r WriteOptions) -> Self {
+        Self { user, options, warnings: Vec::new() }
+    }
+}
+
+/// What a write answers.
+#[derive(Debug)]
+pub(crate) enum Written {
+    Created(Stored),
+    Changed(Stored),
+    /// An answer that is no stored object: a review, a `Scale`, a token.
+    Answered(Value),
+}
+
+impl Api {
+    /// Commits the writes, of which the first is the object's own, and gives its revision.
+    pub(crate) async fn commit(
+        &self,
+        key: &Key,
+        writes: Vec<Write>,
+        options: &WriteOptions,
+    ) -> Result<u64, store::StoreError> {
+        if options.dry_run {
+            return Ok(self.store.get(key).map_or(0, |stored| stored.revision));
+        }
+        self.store.commit(store::Transaction { writes, fence: options.fence.clone() }).await
+    }
+}
+
+/// A broken precondition is the caller's to word; everything else is an error at once.
+pub(crate) fn is_precondition(error: &store::StoreError) -> bool {
+    matches!(error, store::StoreError::Precondition { .. })
+}
+
+/// The error of a write that is not tried again.
+pub(crate) fn failed(error: store::StoreError, key: &Key) -> ApiError {
+    errors::of_write(error, key)
+}

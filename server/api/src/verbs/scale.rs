@@ -1,0 +1,109 @@
+//! `scale`: the replicas of an object of any kind that declares them, as `autoscaling/v1 Scale`.
+
+use kinds::AnyObject;
+use object::{ApiError, FieldErrors, schema::Schema};
+use serde_json::{Map, Value, json};
+use store::Stored;
+
+use super::{Writer, Written, patch::Patch, update::Draft};
+use crate::{
+    Api, admit,
+    body::{Document, expect_kind},
+    resolve::{Target, nowhere},
+};
+
+impl Api {
+    pub(crate) async fn get_scale(&self, target: &Target) -> Result<Value, ApiError> {
+        let stored = self.read(&target.key(), false).await?;
+        let object = admit::decode_stored(target.def, &stored.body)?;
+        show(&*object, stored.revision)
+    }
+
+    pub(crate) async fn update_scale(
+        &self,
+        writer: &mut Writer<'_>,
+        target: &Target,
+        document: Document,
+    ) -> Result<Written, ApiError> {
+        let written = self
+            .change(writer, target, |_, old| draft(target, old, document.object.clone()))
+            .await?;
+        shown(target, written)
+    }
+
+    pub(crate) async fn patch_scale(
+        &self,
+        writer: &mut Writer<'_>,
+        target: &Target,
+        patch: &Patch,
+    ) -> Result<Written, ApiError> {
+        let written = self
+            .change(writer, target, |current, old| {
+                let mut scale = show(old, current.revision)?;
+                patch.apply(&mut scale, Schema::untyped())?;
+                let Value::Object(scale) = scale else {
+                    return Err(ApiError::bad_request("the patch leaves no object"));
+                };
+                let mut draft = draft(target, old, scale)?;
+                draft.revision = draft.revision.filter(|revision| *revision != current.revision);
+                Ok(draft)
+            })
+            .await?;
+        shown(target, written)
+    }
+}
+
+/// The object with the replicas of a `Scale`.
+fn draft(
+    target: &Target,
+    old: &dyn AnyObject,
+    mut scale: Map<String, Value>,
+) -> Result<Draft, ApiError> {
+    expect_kind(&mut scale, "autoscaling", "autoscaling/v1", "Scale")?;
+    let scale = Value::Object(scale);
+    let replicas = match &scale["spec"]["replicas"] {
+        Value::Null => Some(0),
+        number => number.as_i64().and_then(|n| i32::try_from(n).ok()),
+    };
+    let Some(replicas) = replicas else {
+        return Err(ApiError::bad_request(
+            "Scale in version \"v1\" cannot be handled as a Scale: spec.replicas must be a whole number",
+        ));
+    };
+    if replicas < 0 {
+        let mut errors = FieldErrors::default();
+        errors.invalid("spec.replicas", replicas, "must be greater than or equal to 0");
+        return Err(ApiError::invalid("Scale.autoscaling", &target.name, &errors));
+    }
+    let mut object = old.clone_box();
+    object.set_scale(replicas);
+    let sent = &scale["metadata"];
+    let text = |field: &str| sent[field].as_str().filter(|text| !text.is_empty());
+    object.metadata_mut().resource_version = text("resourceVersion").map(str::to_owned);
+    object.metadata_mut().uid = text("uid").map(str::to_owned);
+    Draft::new(target, object)
+}
+
+fn shown(target: &Target, written: Written) -> Result<Written, ApiError> {
+    let (Written::Created(stored) | Written::Changed(stored)) = written else {
+        return Ok(written);
+    };
+    let Stored { body, revision, .. } = stored;
+    let object = admit::decode_stored(target.def, &body)?;
+    Ok(Written::Answered(show(&*object, revision)?))
+}
+
+fn show(object: &dyn AnyObject, revision: u64) -> Result<Value, ApiError> {
+    let (replicas, status_replicas, selector) = object.scale().ok_or_else(nowhere)?;
+    let meta = object.metadata();
+    Ok(json!({
+        "kind": "Scale", "apiVersion": "autoscaling/v1",
+        "metadata": {
+            "name": meta.name, "namespace": meta.namespace, "uid": meta.uid,
+            "resourceVersion": revision.to_string(),
+            "creationTimestamp": meta.creation_timestamp,
+        },
+        "spec": {"replicas": replicas},
+        "status": {"replicas": status_replicas, "selector": selector},
+    }))
+}

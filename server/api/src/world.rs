@@ -1,0 +1,105 @@
+//! What authorization and admission know: the rules of access, fed from the store.
+
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+
+use futures::StreamExt;
+use object::ApiError;
+use planning::access::Access;
+use store::{Range, Store, StoreError, WatchEvent};
+use tokio::sync::watch;
+
+/// What is known at one moment. Cloning is cheap.
+#[derive(Clone, Default)]
+pub(crate) struct Known {
+    pub(crate) access: Access,
+}
+
+/// What is known, and the revision up to which it is complete.
+pub(crate) struct Feed {
+    known: RwLock<Known>,
+    reached: watch::Sender<u64>,
+}
+
+impl Feed {
+    pub(crate) fn new() -> Arc<Self> {
+        let (reached, _) = watch::channel(0);
+        Arc::new(Self { known: RwLock::default(), reached })
+    }
+
+    /// Loads what is stored and follows it until the feed is dropped.
+    pub(crate) fn start(self: &Arc<Self>, store: Arc<dyn Store>) {
+        let revision = self.load(&*store);
+        tokio::spawn(follow(Arc::downgrade(self), store, revision));
+    }
+
+    fn load(&self, store: &dyn Store) -> u64 {
+        let snapshot = store.snapshot(&Range::default());
+        let mut known = Known::default();
+        for item in &snapshot.items {
+            known.access.apply(&item.key, Some(&item.body));
+        }
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+        self.reached.send_replace(snapshot.revision);
+        snapshot.revision
+    }
+
+    fn take(&self, event: &WatchEvent) -> u64 {
+        let revision = match event {
+            WatchEvent::Progress(revision) => *revision,
+            WatchEvent::Change(change) => {
+                let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+                known.access.apply(&change.key, change.new.as_deref());
+                change.revision
+            }
+        };
+        self.reached.send_if_modified(|reached| {
+            let raised = revision > *reached;
+            *reached = revision.max(*reached);
+            raised
+        });
+        revision
+    }
+
+    /// What is known as of a revision, or later: a user sees the effects of their own last write.
+    pub(crate) async fn at(&self, revision: u64) -> Result<Known, ApiError> {
+        let mut reached = self.reached.subscribe();
+        reached
+            .wait_for(|reached| *reached >= revision)
+            .await
+            .map_err(|_| ApiError::unavailable("the server is shutting down"))?;
+        Ok(self.known.read().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+}
+
+/// Follows the store; a follower that was cut off loads anew.
+async fn follow(feed: Weak<Feed>, store: Arc<dyn Store>, mut revision: u64) {
+    loop {
+        match store.watch(Range::default(), revision) {
+            Ok(mut changes) => {
+                while let Some(event) = changes.next().await {
+                    let Some(feed) = feed.upgrade() else { return };
+                    match event {
+                        Ok(event) => revision = revision.max(feed.take(&event)),
+                        Err(error) => {
+                            log_cut(&error);
+                            break;
+                        }
+                    }
+                }
+            }
+            Err(error) => log_cut(&error),
+        }
+        let Some(feed) = feed.upgrade() else { return };
+        match store.catch_up().await {
+            Ok(_) => revision = feed.load(&*store),
+            Err(error) => {
+                log_cut(&error);
+                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+fn log_cut(error: &StoreError) {
+    tracing::info!(%error, "what the API knows was cut off from the store; loading anew");
+}

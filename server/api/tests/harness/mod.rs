@@ -1,0 +1,101 @@
+//! An API over a store in memory, asked as clients ask it.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use api::{Answer, Api, Grant, Settings, SigningKey};
+use bytes::Bytes;
+use futures::{StreamExt, stream::BoxStream};
+use http::{Method, Request, Response};
+use object::ApiError;
+use planning::access::User;
+use serde_json::Value;
+use store::Memory;
+
+pub struct Harness {
+    pub api: Arc<Api>,
+    pub admin: String,
+}
+
+/// The lines of a watch.
+pub struct Lines(BoxStream<'static, Result<Bytes, ApiError>>);
+
+impl Lines {
+    pub async fn next(&mut self) -> Value {
+        let line = self.0.next().await.expect("the watch goes on").expect("a line");
+        assert!(line.ends_with(b"\n"), "every event is a line");
+        serde_json::from_slice(&line).expect("a line is JSON")
+    }
+}
+
+pub fn signing_key() -> SigningKey {
+    let pair = rcgen::KeyPair::generate().unwrap();
+    SigningKey { private_pem: pair.serialize_pem(), public_pem: pair.public_key_pem() }
+}
+
+impl Harness {
+    pub async fn start() -> Self {
+        let api = Api::new(Arc::new(Memory::default()), Settings::new(signing_key())).unwrap();
+        api.start(Vec::new()).await.unwrap();
+        let masters = User::new("admin", &["system:masters"]);
+        let admin = api.tokens().issue(&Grant::new(masters, Vec::new(), 3600)).unwrap().text;
+        Self { api, admin }
+    }
+
+    pub async fn send(&self, request: Request<Bytes>) -> Answer {
+        self.api.handle(request, Ipv4Addr::LOCALHOST.into()).await
+    }
+
+    pub fn request(&self, method: &str, path: &str) -> http::request::Builder {
+        Request::builder()
+            .method(method.parse::<Method>().unwrap())
+            .uri(path)
+            .header("authorization", format!("Bearer {}", self.admin))
+    }
+
+    pub async fn full(&self, request: Request<Bytes>) -> Response<Bytes> {
+        match self.send(request).await {
+            Answer::Full(response) => response,
+            _ => panic!("a full answer"),
+        }
+    }
+
+    /// Asks with a JSON body (or none, for `Null`); the code and the JSON of the answer.
+    pub async fn ask(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+        self.ask_as(method, path, "", body).await
+    }
+
+    /// As [`Self::ask`], with a media type for the body.
+    pub async fn ask_as(&self, method: &str, path: &str, media: &str, body: Value) -> (u16, Value) {
+        let bytes = if body.is_null() { Bytes::new() } else { body.to_string().into() };
+        let mut request = self.request(method, path);
+        if !media.is_empty() {
+            request = request.header("content-type", media);
+        }
+        let response = self.full(request.body(bytes).unwrap()).await;
+        let code = response.status().as_u16();
+        let body = serde_json::from_slice(response.body());
+        (code, body.unwrap_or_else(|_| String::from_utf8_lossy(response.body()).into()))
+    }
+
+    pub async fn get(&self, path: &str) -> Value {
+        let (code, body) = self.ask("GET", path, Value::Null).await;
+        assert_eq!(code, 200, "{path}: {body}");
+        body
+    }
+
+    pub async fn watch(&self, path: &str) -> Lines {
+        self.watch_as(path, "application/json").await
+    }
+
+    pub async fn watch_as(&self, path: &str, accept: &str) -> Lines {
+        let request = self.request("GET", path).header("accept", accept);
+        match self.send(request.body(Bytes::new()).unwrap()).await {
+            Answer::Stream(head, lines) => {
+                assert_eq!(head.status(), 200);
+                Lines(lines)
+            }
+            Answer::Full(response) => panic!("{:?}", response.body()),
+            Answer::Connect(_) => panic!("no connection"),
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Objects through the pipeline: created, read, changed, deleted.
+
+mod harness;
+
+use harness::Harness;
+use serde_json::{Value, json};
+
+const MAPS: &str = "/api/v1/namespaces/default/configmaps";
+
+fn config_map(name: &str, value: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"k": value}})
+}
+
+#[tokio::test]
+async fn creates_and_changes() {
+    let api = Harness::start().await;
+    let (code, created) = api.ask("POST", MAPS, config_map("a", "1")).await;
+    assert_eq!(code, 201, "{created}");
+    let meta = &created["metadata"];
+    assert_eq!(meta["namespace"], "default");
+    assert!(meta["uid"].is_string() && meta["creationTimestamp"].is_string());
+    assert_eq!(api.get(&format!("{MAPS}/a")).await, created);
+
+    let (code, again) = api.ask("POST", MAPS, config_map("a", "1")).await;
+    assert_eq!((code, &again["reason"]), (409, &json!("AlreadyExists")));
+    assert_eq!(again["message"], "configmaps \"a\" already exists");
+
+    let mut changed = created.clone();
+    changed["data"]["k"] = "2".into();
+    let (code, updated) = api.ask("PUT", &format!("{MAPS}/a"), changed.clone()).await;
+    assert_eq!((code, &updated["data"]["k"]), (200, &json!("2")));
+    assert_eq!(updated["metadata"]["uid"], meta["uid"]);
+
+    // The first copy is stale now.
+    let (code, stale) = api.ask("PUT", &format!("{MAPS}/a"), changed).await;
+    assert_eq!(code, 409);
+    assert_eq!(
+        stale["message"],
+        "Operation cannot be fulfilled on configmaps \"a\": the object has been modified; please apply your changes to the latest version and try again"
+    );
+    // Writing the same again is no change.
+    let (_, same) = api.ask("PUT", &format!("{MAPS}/a"), updated.clone()).await;
+    assert_eq!(same["metadata"]["resourceVersion"], updated["metadata"]["resourceVersion"]);
+
+    let (code, gone) = api.ask("DELETE", &format!("{MAPS}/a"), Value::Null).await;
+    assert_eq!((code, &gone["status"]), (200, &json!("Success")));
+    let (code, gone) = api.ask("GET", &format!("{MAPS}/a"), Value::Null).await;
+    assert_eq!((code, &gone["message"]), (404, &json!("configmaps \"a\" not found")));
+}
+
+#[tokio::test]
+async fn refuses_bad_requests() {
+    let api = Harness::start().await;
+    let nameless = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}});
+    let elsewhere = json!({"metadata": {"name": "a", "namespace": "other"}});
+    let other_kind = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}});
+    for (method, path, body, code, message) in [
+        (
+            "POST",
+            MAPS,
+            nameless,
+            422,
+            "metadata.name: Required value: name or generateName is required",
+        ),
+        (
+            "POST",
+            MAPS,
+            elsewhere,
+            400,
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ),
+        (
+            "POST",
+            MAPS,
+            other_kind,
+            400,
+            "Secret in version \"v1\" cannot be handled as a ConfigMap",
+        ),
+        ("POST", MAPS, config_map("A", ""), 422, "a lowercase RFC 1123 subdomain must consist of"),
+        (
+            "PUT",
+            "/api/v1/namespaces/default/configmaps/b",
+            config_map("a", ""),
+            400,
+            "the name of the object (a) does not match the name on the URL (b)",
+        ),
+        (
+            "PUT",
+            "/api/v1/namespaces/default/configmaps/a",
+            config_map("a", ""),
+            404,
+            "configmaps \"a\" not found",
+        ),
+        (
+            "POST",
+            "/api/v1/configmaps",
+            config_map("a", ""),
+            405,
+            "the server does not allow this method on the requested resource",
+        ),
+        (
+            "GET",
+            "/api/v1/nopes",
+            Value::Null,
+            404,
+            "the server could not find the requested resource",
+        ),
+    ] {
+        let (answered, body) = api.ask(method, path, body).await;
+        assert_eq!(answered, code, "{method} {path}: {body}");
+        let text = body["message"].as_str().unwrap();
+        assert!(text.contains(message), "{method} {path}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn generates_names() {
+    let api = Harness::start().await;
+    let map = json!({"metadata": {"generateName": "x-"}});
+    let (code, created) = api.ask("POST", MAPS, map).await;
+    assert_eq!(code, 201, "{created}");
+    let name = created["metadata"]["name"].as_str().unwrap();
+    assert!(name.starts_with("x-") && name.len() == 7, "{name}");
+}
+
+#[tokio::test]
+async fn patches() {
+    let api = Harness::start().await;
+    api.ask("POST", MAPS, config_map("a", "1")).await;
+    let path = format!("{MAPS}/a");
+    for (media, patch, expected) in [
+        ("application/merge-patch+json", json!({"data": {"l": "2"}}), json!({"k": "1", "l": "2"})),
+        (
+            "application/json-patch+json",
+            json!([{"op": "remove", "path": "/data/k"}]),
+            json!({"l": "2"}),
+        ),
+        (
+            "application/strategic-merge-patch+json",
+            json!({"data": {"l": null, "m": "3"}}),
+            json!({"m": "3"}),
+        ),
+    ] {
+        let (code, patched) = api.ask_as("PATCH", &path, media, patch).await;
+        assert_eq!((code, &patched["data"]), (200, &expected), "{patched}");
+    }
+    let stale = json!({"metadata": {"resourceVersion": "1"}, "data": {"x": "y"}});
+    let (code, _) = api.ask_as("PATCH", &path, "application/merge-patch+json", stale).await;
+    assert_eq!(code, 409);
+    let (code, refused) = api.ask_as("PATCH", &path, "application/json", json!({})).await;
+    assert_eq!((code, &refused["reason"]), (415, &json!("UnsupportedMediaType")));
+}
+
+#[tokio::test]
+async fn finalizers_hold_a_deleted_object() {
+    let api = Harness::start().await;
+    let path = format!("{MAPS}/a");
+    let held = json!({"metadata": {"name": "a", "finalizers": ["acme.com/hold"]}});
+    api.ask("POST", MAPS, held).await;
+    let (code, marked) = api.ask("DELETE", &path, Value::Null).await;
+    assert_eq!(code, 200);
+    assert!(marked["metadata"]["deletionTimestamp"].is_string(), "{marked}");
+    let more = json!({"metadata": {"finalizers": ["acme.com/hold", "acme.com/more"]}});
+    let (code, refused) = api.ask_as("PATCH", &path, "application/merge-patch+json", more).await;
+    assert_eq!(code, 422, "{refused}");
+    let free = json!({"metadata": {"finalizers": null}});
+    let (code, _) = api.ask_as("PATCH", &path, "application/merge-patch+json", free).await;
+    assert_eq!(code, 200);
+    let (code, _) = api.ask("GET", &path, Value::Null).await;
+    assert_eq!(code, 404);
+}
+
+#[tokio::test]
+async fn pods_go_after_their_grace() {
+    let api = Harness::start().await;
+    let pods = "/api/v1/namespaces/default/pods";
+    let pod = |name: &str| {
+        json!({"metadata": {"name": name},
+               "spec": {"terminationGracePeriodSeconds": 30, "containers": [{"name": "c", "image": "i"}]}})
+    };
+    api.ask("POST", pods, pod("unbound")).await;
+    let (_, gone) = api.ask("DELETE", &format!("{pods}/unbound"), Value::Null).await;
+    assert_eq!(gone["kind"], "Status");
+
+    let (code, created) = api.ask("POST", pods, pod("bound")).await;
+    assert_eq!(code, 201, "{created}");
+    let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "bound"},
+                         "target": {"kind": "Node", "name": "one"}});
+    let (code, bound) = api.ask("POST", &format!("{pods}/bound/binding"), binding).await;
+    assert_eq!(code, 201, "{bound}");
+    let path = format!("{pods}/bound");
+    let (_, marked) = api.ask("DELETE", &path, Value::Null).await;
+    assert_eq!(marked["metadata"]["deletionGracePeriodSeconds"], 30, "{marked}");
+    // A second deletion may shorten the time, not lengthen it.
+    for (asked, left) in [(60, 30), (5, 5)] {
+        let options = json!({"gracePeriodSeconds": asked});
+        let (_, marked) = api.ask("DELETE", &path, options).await;
+        assert_eq!(marked["metadata"]["deletionGracePeriodSeconds"], left);
+    }
+    let (_, gone) = api.ask("DELETE", &path, json!({"gracePeriodSeconds": 0})).await;
+    assert_eq!(gone["kind"], "Status", "{gone}");
+}
+
+#[tokio::test]
+async fn generation_counts_changes_of_the_spec() {
+    let api = Harness::start().await;
+    let deployments = "/apis/apps/v1/namespaces/default/deployments";
+    let deployment = json!({"metadata": {"name": "web"}, "spec": {
+        "selector": {"matchLabels": {"a": "b"}},
+        "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}}});
+    let (code, created) = api.ask("POST", deployments, deployment).await;
+    assert_eq!((code, &created["metadata"]["generation"]), (201, &json!(1)), "{created}");
+    let path = format!("{deployments}/web");
+    let merge = "application/merge-patch+json";
+    let (_, scaled) = api.ask_as("PATCH", &path, merge, json!({"spec": {"replicas": 3}})).await;
+    assert_eq!(scaled["metadata"]["generation"], 2);
+    let (_, labelled) =
+        api.ask_as("PATCH", &path, merge, json!({"metadata": {"labels": {"x": "y"}}})).await;
+    assert_eq!(labelled["metadata"]["generation"], 2);
+    let status =
+        json!({"status": {"replicas": 3, "observedGeneration": 2}, "spec": {"replicas": 9}});
+    let (code, written) = api.ask_as("PATCH", &format!("{path}/status"), merge, status).await;
+    assert_eq!((code, &written["spec"]["replicas"]), (200, &json!(3)));
+    assert_eq!(written["metadata"]["generation"], 2);
+
+    let scale = api.get(&format!("{path}/scale")).await;
+    assert_eq!((&scale["kind"], &scale["spec"]["replicas"]), (&json!("Scale"), &json!(3)));
+    assert_eq!(scale["status"], json!({"replicas": 3, "selector": "a=b"}));
+    let (code, scale) = api
+        .ask_as("PATCH", &format!("{path}/scale"), merge, json!({"spec": {"replicas": 5}}))
+        .await;
+    assert_eq!((code, &scale["spec"]["replicas"]), (200, &json!(5)));
+    assert_eq!(api.get(&path).await["metadata"]["generation"], 3);
+}

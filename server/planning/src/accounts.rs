@@ -1,0 +1,52 @@
+//! Users who log in with a password: how they are stored, and whom they act as.
+
+use kinds::{Kind, user};
+use serde_json::{Value, json};
+
+use crate::{access::User, world::kind_name};
+
+/// A stored user.
+pub struct Account {
+    pub user: User,
+    pub password_hash: String,
+}
+
+/// The name of the kind that holds users.
+pub fn kind() -> object::KindName {
+    kind_name::<user::User>()
+}
+
+/// Reads a stored user.
+pub fn read(body: &[u8]) -> Option<Account> {
+    let stored: <user::User as Kind>::Object = serde_json::from_slice(body).ok()?;
+    let user = User {
+        name: stored.metadata.name.unwrap_or_default(),
+        uid: stored.metadata.uid.unwrap_or_default(),
+        groups: stored.spec.groups,
+        ..User::default()
+    };
+    Some(Account { user, password_hash: stored.spec.password_hash })
+}
+
+/// The user who may do everything, to be created at the first start.
+pub fn admin(password_hash: &str) -> Value {
+    json!({
+        "apiVersion": "longshore.dev/v1", "kind": "User", "metadata": {"name": "admin"},
+        "spec": {"passwordHash": password_hash, "groups": ["system:masters"]},
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_it_writes() {
+        let account = read(admin("$argon2id$x").to_string().as_bytes()).unwrap();
+        assert_eq!(
+            (account.user.name.as_str(), account.password_hash.as_str()),
+            ("admin", "$argon2id$x")
+        );
+        assert!(account.user.is_in("system:masters"));
+    }
+}

@@ -1,0 +1,14 @@
+//! The objects that every cluster starts with.
+
+use serde_json::{Value, json};
+
+use crate::access;
+
+const NAMESPACES: [&str; 4] = ["default", "kube-system", "kube-public", "kube-node-lease"];
+
+/// What is created at a start where it is not there yet, in this order.
+pub fn objects() -> Vec<Value> {
+    let namespaces = NAMESPACES
+        .map(|name| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}));
+    namespaces.into_iter().chain(access::bootstrap().into_iter().map(|(_, role)| role)).collect()
+}
