@@ -86,7 +86,6 @@ impl Cache {
 
     /// Replaces everything, when the log no longer holds what is missing here. Watchers find that
     /// their position is older than the memory.
-    #[expect(dead_code, reason = "the Postgres store will call it")]
     pub(crate) fn replace(&self, objects: Objects, revision: u64) {
         let mut state = self.write();
         state.objects = objects;
@@ -99,7 +98,6 @@ impl Cache {
     }
 
     /// Lets go of changes that only their youth kept in memory.
-    #[expect(dead_code, reason = "the Postgres store will call it")]
     pub(crate) fn trim(&self) {
         let now = Instant::now();
         let mut state = self.write();

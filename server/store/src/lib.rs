@@ -5,8 +5,10 @@
 //! only room that names sqlx.
 
 mod cache;
+pub mod embedded;
 mod limits;
 mod memory;
+mod postgres;
 mod topic;
 mod transaction;
 mod watch;
@@ -15,6 +17,7 @@ use std::sync::Arc;
 
 pub use limits::Limits;
 pub use memory::Memory;
+pub use postgres::{OpenError, Postgres, PostgresOptions};
 
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -3,10 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's failure is its message")]
 
+mod embedded;
 mod fixture;
 mod leases;
 mod memory;
+mod postgres;
 mod reading;
+mod throwaway;
 mod watching;
 mod writing;
 

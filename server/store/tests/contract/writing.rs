@@ -125,12 +125,9 @@ pub(crate) async fn two_copies_lose_no_update(copies: &impl Copies) {
     let count = |store: Arc<dyn Store>| async move {
         let mut done = 0;
         while done < EACH {
-            let seen = match store.get(&key("counters//c")) {
-                Some(seen) => seen,
-                None => {
-                    store.catch_up().await.unwrap();
-                    continue;
-                }
+            let Some(seen) = store.get(&key("counters//c")) else {
+                store.catch_up().await.unwrap();
+                continue;
             };
             let number: u64 = std::str::from_utf8(&seen.body).unwrap().parse().unwrap();
             let next = put_if("counters//c", Revision(seen.revision), &(number + 1).to_string());
