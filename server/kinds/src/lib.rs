@@ -8,6 +8,7 @@ mod kind;
 mod merge_keys;
 pub mod openapi;
 pub mod parts;
+pub mod protobuf;
 pub mod schema;
 
 pub mod cluster_role;
