@@ -73,6 +73,11 @@ impl World {
         self.objects.get(key)
     }
 
+    /// Every object, in order of kind, namespace and name.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.objects.values()
+    }
+
     /// One object, decoded.
     pub fn get<K: Kind>(&self, namespace: &str, name: &str) -> Option<K::Object> {
         self.entry(&Key::new(kind_name::<K>(), namespace, name))?.decode::<K>()

@@ -1,0 +1,144 @@
+//! The engine with its senses: reflectors, a clock, a lease.
+
+use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+
+use client::{Client, Fence, Reflector, Selection};
+use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
+use jiff::Timestamp;
+use kinds::{KindDef, Verb};
+use object::KindName;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::{Core, Counters, Executor, HostEffects, Job, LeaseHolder, Now, Outcome, lease};
+
+/// The lease under which the one active engine runs.
+pub const LEASE: &str = "engine";
+
+/// Jobs that are carried out at the same time.
+const JOBS_MAX: usize = 64;
+/// Plans that are made before changes and finished jobs are looked at again.
+const PLANS_MAX: usize = 32;
+/// Changes that are taken in at once.
+const UPDATES_MAX: usize = 512;
+/// How long started jobs may take when the engine stops.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
+
+/// Runs the controllers and the scheduler while this copy has the lease, until `shutdown`.
+pub async fn run(
+    client: Arc<dyn Client>,
+    holder: Arc<dyn LeaseHolder>,
+    effects: Arc<dyn HostEffects>,
+    counters: Arc<Counters>,
+    shutdown: impl Future<Output = ()>,
+) {
+    let mut shutdown = pin!(shutdown.fuse());
+    loop {
+        let epoch = tokio::select! {
+            epoch = lease::take(&*holder, LEASE) => epoch,
+            () = &mut shutdown => return,
+        };
+        tracing::info!(epoch, "the engine runs");
+        let fence = Fence { lease: LEASE.into(), epoch };
+        let executor = Executor::new(client.clone(), effects.clone(), Some(fence));
+        let mut active = Active::start(&client, &executor, counters.clone());
+        let is_over = tokio::select! {
+            () = active.run() => unreachable!("it runs until it is dropped"),
+            () = lease::keep(&*holder, LEASE, epoch) => false,
+            () = &mut shutdown => true,
+        };
+        if is_over {
+            active.drain().await;
+            if let Err(error) = holder.release(LEASE).await {
+                tracing::warn!(%error, "the lease could not be given up");
+            }
+            return;
+        }
+    }
+}
+
+/// Every kind that can be watched.
+fn watched() -> impl Iterator<Item = KindName> {
+    let is_watched = |def: &&KindDef| def.verbs.contains(&Verb::Watch);
+    kinds::all().iter().filter(is_watched).map(|def| def.name.clone())
+}
+
+struct Active<'e, R> {
+    core: Core,
+    reflector: Reflector,
+    executor: &'e Executor,
+    running: FuturesUnordered<R>,
+    started: Instant,
+}
+
+impl<'e> Active<'e, futures::future::BoxFuture<'e, (Job, Outcome)>> {
+    fn start(client: &Arc<dyn Client>, executor: &'e Executor, counters: Arc<Counters>) -> Self {
+        Self {
+            core: Core::new(planning::CONTROLLERS, watched(), counters),
+            reflector: Reflector::start(client, watched().map(|kind| (kind, Selection::default()))),
+            executor,
+            running: FuturesUnordered::new(),
+            started: Instant::now(),
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now { wall: Timestamp::now(), since_start: self.started.elapsed() }
+    }
+
+    async fn run(&mut self) {
+        loop {
+            let is_busy = self.give_out();
+            let wake_at = match self.core.wake_at() {
+                Some(_) if is_busy => None,
+                Some(at) => Some(self.started + at),
+                None => None,
+            };
+            let idle = async {
+                match wake_at {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                update = self.reflector.next() => {
+                    let now = self.now();
+                    self.core.observe(update, now);
+                    for _ in 0..UPDATES_MAX {
+                        let Some(update) = self.reflector.try_next() else { break };
+                        self.core.observe(update, now);
+                    }
+                }
+                Some((job, outcome)) = self.running.next() => {
+                    let now = self.now();
+                    self.core.finish(job, outcome, now);
+                }
+                () = idle => {}
+            }
+        }
+    }
+
+    /// Starts jobs; says whether no more may be started before one ends.
+    fn give_out(&mut self) -> bool {
+        while self.running.len() < JOBS_MAX {
+            let now = self.now();
+            let Some(job) = self.core.next(now, PLANS_MAX) else { return false };
+            let executor = self.executor;
+            self.running.push(
+                async move {
+                    let outcome = executor.execute(&job.actions, now.wall).await;
+                    (job, outcome)
+                }
+                .boxed(),
+            );
+        }
+        true
+    }
+
+    /// Lets started jobs end.
+    async fn drain(&mut self) {
+        let all = async { while self.running.next().await.is_some() {} };
+        if timeout(DRAIN_MAX, all).await.is_err() {
+            tracing::warn!(jobs = self.running.len(), "the engine stops in the middle of jobs");
+        }
+    }
+}
