@@ -1,18 +1,74 @@
-//! From what was sent to what is stored: metadata that the server sets, defaults, validation.
+//! From what was sent to what is stored: strict reading, defaults, metadata that the server sets,
+//! admission, validation, claims.
 
 pub(crate) mod meta;
+pub(crate) mod required;
 
-use kinds::{AnyObject, KindDef};
-use object::{ApiError, FieldErrors};
-use serde_json::{Map, Value};
+use kinds::{
+    AnyObject, KindDef,
+    schema::{Body, FieldValidation, check_body, of},
+};
+use object::{ApiError, FieldErrors, Key, body};
+use planning::{
+    access::User,
+    admission::{self, Claim, Request},
+};
+use serde_json::Value;
+use store::{Expected, Write};
+
+use crate::{
+    Api,
+    body::{check_kind, object_of},
+    world::Known,
+};
+
+/// An object that was read: in its type, with the required fields that it lacks.
+pub(crate) struct Sent {
+    pub(crate) object: Box<dyn AnyObject>,
+    pub(crate) missing: FieldErrors,
+}
+
+impl Clone for Sent {
+    fn clone(&self) -> Self {
+        Self { object: self.object.clone_box(), missing: self.missing.clone() }
+    }
+}
+
+impl Sent {
+    /// An object that lacks nothing.
+    pub(crate) fn whole(object: Box<dyn AnyObject>) -> Self {
+        Self { object, missing: FieldErrors::default() }
+    }
+}
+
+/// Reads a whole object strictly and fills in its kind's defaults.
+pub(crate) fn read(
+    def: &KindDef,
+    mut body: Body,
+    validation: FieldValidation,
+    warnings: &mut Vec<String>,
+) -> Result<Sent, ApiError> {
+    check_kind(&mut body.value, def)?;
+    let (value, warned) = check_body(def, body, validation)?;
+    warnings.extend(warned);
+    complete(def, value)
+}
+
+/// Decodes what has the form of its kind and fills in defaults.
+pub(crate) fn complete(def: &KindDef, value: Value) -> Result<Sent, ApiError> {
+    let missing = kinds::schema::missing(&value, of(def));
+    let mut object = decode(def, value)?;
+    object.set_defaults();
+    let missing = required::without_defaulted(missing, &*object);
+    Ok(Sent { object, missing })
+}
 
 /// Decodes an object; what does not fit its type is named as Kubernetes does.
-pub(crate) fn decode(
-    def: &KindDef,
-    mut object: Map<String, Value>,
-) -> Result<Box<dyn AnyObject>, ApiError> {
-    object.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
-    (def.decode_value)(Value::Object(object)).map_err(|error| {
+pub(crate) fn decode(def: &KindDef, mut value: Value) -> Result<Box<dyn AnyObject>, ApiError> {
+    if value["metadata"].is_null() {
+        value["metadata"] = Value::Object(serde_json::Map::new());
+    }
+    (def.decode_value)(value).map_err(|error| {
         let (version, kind) = (def.version, def.kind);
         ApiError::bad_request(format!(
             "{kind} in version {version:?} cannot be handled as a {kind}: {error}"
@@ -28,29 +84,113 @@ pub(crate) fn decode_stored(def: &KindDef, body: &[u8]) -> Result<Box<dyn AnyObj
     })
 }
 
+/// The bytes of an object.
+pub(crate) fn encode(value: Value) -> bytes::Bytes {
+    body::encode(object_of(value))
+}
+
+/// What admission is told about a write.
+#[derive(Clone, Copy)]
+pub(crate) struct Admission<'a> {
+    pub(crate) user: &'a User,
+    pub(crate) def: &'static KindDef,
+    pub(crate) subresource: &'a str,
+    pub(crate) old: Option<&'a dyn AnyObject>,
+}
+
+impl Api {
+    /// Completes what is written and refuses what must not be, by what is known. What was missing
+    /// may be news: a refusal is looked at twice.
+    pub(crate) async fn admit(
+        &self,
+        admission: Admission<'_>,
+        object: &mut Box<dyn AnyObject>,
+    ) -> Result<(), ApiError> {
+        let known = self.feed.at(self.store.revision()).await?;
+        let mut admitted = object.clone_box();
+        let request = self.request(admission, &known, 0);
+        if admission::admit(&request, &mut *admitted, &known.world).is_ok() {
+            *object = admitted;
+            return Ok(());
+        }
+        let known = self.feed.at(self.catch_up().await?).await?;
+        let request = self.request(admission, &known, 0);
+        admission::admit(&request, &mut **object, &known.world)
+    }
+
+    /// Chooses the unique names that an object needs, and gives the writes that claim them.
+    pub(crate) async fn claim(
+        &self,
+        admission: Admission<'_>,
+        object: &mut dyn AnyObject,
+    ) -> Result<Vec<Write>, ApiError> {
+        let known = self.feed.at(self.store.revision()).await?;
+        let request = self.request(admission, &known, rand::random());
+        let claims = admission::claim(&request, object, &known.world)?;
+        Ok(claims.into_iter().map(write_of).collect())
+    }
+
+    /// Refuses the deletion of what must stay.
+    pub(crate) async fn check_deletion(
+        &self,
+        admission: Admission<'_>,
+        object: &dyn AnyObject,
+    ) -> Result<(), ApiError> {
+        let known = self.feed.at(self.store.revision()).await?;
+        admission::check_deletion(&self.request(admission, &known, 0), object)
+    }
+
+    fn request<'a>(&'a self, from: Admission<'a>, known: &'a Known, seed: u64) -> Request<'a> {
+        let Admission { user, def, subresource, old } = from;
+        let settings = &self.settings.admission;
+        Request { user, access: &known.access, settings, def, subresource, old, seed }
+    }
+}
+
+/// A claim as a write beside the one that it is for.
+fn write_of(claim: Claim) -> Write {
+    match claim {
+        Claim::Release { key } => release(key),
+        Claim::Take { key, mut body } => {
+            meta::stamp(&mut body);
+            Write { key, expected: Expected::Absent, body: Some(encode(body)) }
+        }
+    }
+}
+
+/// The write that gives a claim back.
+pub(crate) fn release(key: Key) -> Write {
+    Write { key, expected: Expected::Any, body: None }
+}
+
 /// Refuses an object for what its kind finds wrong with it; its metadata may lack a name.
-pub(crate) fn validate_own(def: &KindDef, object: &dyn AnyObject) -> Result<(), ApiError> {
-    let mut errors = FieldErrors::default();
-    object.validate(&mut errors);
-    refuse(def, object, &errors)
+pub(crate) fn validate_own(def: &KindDef, sent: &Sent) -> Result<(), ApiError> {
+    let mut errors = sent.missing.clone();
+    let mut own = FieldErrors::default();
+    sent.object.validate(&mut own);
+    required::merge(&mut errors, own);
+    refuse(def, &*sent.object, &errors)
 }
 
 /// Refuses an object with all that is wrong with it.
 pub(crate) fn validate(
     def: &KindDef,
-    object: &dyn AnyObject,
+    sent: &Sent,
     old: Option<&dyn AnyObject>,
 ) -> Result<(), ApiError> {
+    let object = &*sent.object;
     let mut errors = FieldErrors::default();
     meta::validate(def, object.metadata(), &mut errors);
-    match old {
-        None => object.validate(&mut errors),
-        Some(old) => {
-            meta::validate_update(object.metadata(), old.metadata(), &mut errors);
-            object.validate(&mut errors);
-            object.validate_update(old, &mut errors);
-        }
+    if let Some(old) = old {
+        meta::validate_update(object.metadata(), old.metadata(), &mut errors);
     }
+    required::merge(&mut errors, sent.missing.clone());
+    let mut own = FieldErrors::default();
+    object.validate(&mut own);
+    if let Some(old) = old {
+        object.validate_update(old, &mut own);
+    }
+    required::merge(&mut errors, own);
     refuse(def, object, &errors)
 }
 

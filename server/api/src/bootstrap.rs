@@ -34,14 +34,11 @@ impl Api {
             return Ok(());
         }
         let target = Target::of_key(&key, "")?;
-        let Value::Object(object) = object else {
-            return Err(ApiError::internal("an object to start with is no object"));
-        };
-        let decoded = admit::decode(def, object)?;
+        let sent = admit::complete(def, object)?;
         let user = User::new("system:apiserver", &[access::MASTERS]);
         let options = WriteOptions::default();
-        let mut writer = Writer::new(&user, &options);
-        match self.create_object(&mut writer, &target, decoded).await {
+        let writer = Writer::new(&user, &options);
+        match self.create_object(&writer, &target, sent).await {
             Err(error) if error.is_already_exists() => Ok(()),
             other => other.map(drop),
         }

@@ -14,6 +14,7 @@ mod errors;
 mod health;
 mod local;
 mod negotiate;
+mod openapi;
 mod pipeline;
 mod query;
 mod registry;

@@ -9,7 +9,7 @@ use client::{
     WriteOptions,
 };
 use futures::StreamExt;
-use kinds::Verb;
+use kinds::{Verb, schema::FieldValidation};
 use object::{ApiError, Key, KindName};
 use planning::access::User;
 use serde_json::Value;
@@ -17,8 +17,8 @@ use store::Stored;
 
 use crate::{
     Api, authorize,
-    body::Document,
-    query::{self, ListOptions, Validation},
+    body::read_own,
+    query::{self, ListOptions},
     resolve::Target,
     verbs::{
         Writer, Written,
@@ -62,7 +62,7 @@ impl LocalClient {
         query::WriteOptions {
             field_manager: Some(manager),
             dry_run: options.dry_run,
-            validation: Validation::Ignore,
+            validation: FieldValidation::Ignore,
             force: Some(true),
             fence: options.fence.clone().map(fence),
         }
@@ -137,7 +137,6 @@ impl Client for LocalClient {
             revision: (after > 0).then_some(after),
             initial_events: after == 0,
             bookmarks: true,
-            watch: true,
             // As long as the watcher wants.
             timeout_seconds: Some(u64::from(u32::MAX)),
             ..ListOptions::default()
@@ -157,7 +156,7 @@ impl Client for LocalClient {
         self.authorize(Verb::Create, &target, "").await?;
         let options = self.write_options(options);
         let mut writer = Writer::new(&self.user, &options);
-        let document = Document::of_json(&body)?;
+        let document = read_own(&body)?;
         let written = match target.sub() {
             Some(sub) => self.api.post(&mut writer, &target, sub, document).await?,
             None => self.api.create(&mut writer, &target, document).await?,
@@ -176,7 +175,7 @@ impl Client for LocalClient {
         self.authorize(Verb::Update, &target, "").await?;
         let options = self.write_options(options);
         let mut writer = Writer::new(&self.user, &options);
-        let document = Document::of_json(&body)?;
+        let document = read_own(&body)?;
         let written = match target.sub() {
             Some(sub) if sub.scales => {
                 self.api.update_scale(&mut writer, &target, document).await?
@@ -231,7 +230,7 @@ impl Client for LocalClient {
                 ..query::WriteOptions::default()
             },
         };
-        self.api.delete(&target, &request).await.map(drop)
+        self.api.delete(&self.user, &target, &request).await.map(drop)
     }
 
     async fn connect(

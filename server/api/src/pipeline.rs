@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use kinds::Verb;
+use kinds::{Verb, schema::Body};
 use object::{ApiError, Reason};
 use planning::access::{Attributes, User};
 use serde_json::json;
@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::{
     Answer, Api, authorize, body, discovery,
     negotiate::{self, Sent},
+    openapi,
     query::{ListOptions, Query, WriteOptions},
     render::{self, View},
     resolve::{self, Discovery, Route, Target},
@@ -56,12 +57,12 @@ impl Incoming<'_> {
         Ok(options)
     }
 
-    fn document(&self) -> Result<body::Document, ApiError> {
+    fn document(&self) -> Result<Body, ApiError> {
         body::read(self.header(header::CONTENT_TYPE), self.body)
     }
 
     fn delete_request(&self) -> Result<DeleteRequest, ApiError> {
-        let body = if self.body.is_empty() { None } else { Some(self.document()?.object) };
+        let body = if self.body.is_empty() { None } else { Some(self.document()?.value) };
         DeleteRequest::read(body, &self.query)
     }
 
@@ -142,7 +143,12 @@ impl Api {
                 });
                 respond::json(StatusCode::OK, &configuration)
             }
-            Route::OpenApi(_) | Route::Target(_) => return Err(resolve::nowhere()),
+            Route::OpenApi(None) => openapi::index(incoming.headers.get(header::IF_NONE_MATCH)),
+            Route::OpenApi(Some(path)) => {
+                let known = incoming.headers.get(header::IF_NONE_MATCH);
+                openapi::document(&path, &incoming.query, known)?
+            }
+            Route::Target(_) => return Err(resolve::nowhere()),
         })
     }
 
@@ -173,7 +179,8 @@ impl Api {
                 let view = incoming.view()?;
                 let options = ListOptions::read(&incoming.query)?;
                 let request = incoming.delete_request()?;
-                let page = self.delete_collection(&target, &options, &request).await?;
+                let page =
+                    self.delete_collection(&incoming.user, &target, &options, &request).await?;
                 let items = page.items.iter().map(|item| &**item);
                 let listed = render::list(target.def, items, &page.meta, view);
                 Ok(Answer::Full(respond::formatted(StatusCode::OK, listed, view.wanted.format)))
@@ -193,6 +200,13 @@ impl Api {
         if target.sub().is_some_and(|sub| sub.scales) {
             let scale = self.get_scale(target).await?.to_string();
             return Ok(respond::formatted(StatusCode::OK, scale.into(), view.wanted.format));
+        }
+        if target.sub().is_some_and(|sub| sub.awaits) {
+            let seconds = incoming.query.number("timeoutSeconds")?;
+            let done = self.wait(target, seconds.and_then(|n| n.try_into().ok())).await?;
+            let mut status = success();
+            status["message"] = done.into();
+            return Ok(respond::json(StatusCode::OK, &status));
         }
         let stale = incoming.query.get("resourceVersion") == Some("0");
         let stored = self.read(&target.key(), stale).await?;
@@ -230,7 +244,7 @@ impl Api {
     ) -> Result<Response<Bytes>, ApiError> {
         let view = incoming.view()?;
         let request = incoming.delete_request()?;
-        Ok(match self.delete(target, &request).await? {
+        Ok(match self.delete(&incoming.user, target, &request).await? {
             Deleted::Marked(stored) => {
                 let shown = render::object(target.def, &stored, view);
                 respond::formatted(StatusCode::OK, shown, view.wanted.format)

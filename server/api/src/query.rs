@@ -1,5 +1,6 @@
 //! Query strings: the options of lists, watches, writes and deletions, with Kubernetes' refusals.
 
+use kinds::schema::FieldValidation;
 use object::{ApiError, FieldErrors};
 
 /// The parameters of a request, in order; a name may stand more than once.
@@ -33,7 +34,7 @@ impl Query {
         value.is_some_and(|value| !matches!(value, "0" | "false"))
     }
 
-    fn number(&self, name: &str) -> Result<Option<i64>, ApiError> {
+    pub(crate) fn number(&self, name: &str) -> Result<Option<i64>, ApiError> {
         let Some(text) = self.get(name) else { return Ok(None) };
         let number = text.parse().map_err(|_| {
             ApiError::bad_request(format!(
@@ -59,7 +60,6 @@ pub(crate) struct ListOptions {
     pub(crate) continuation: Option<String>,
     pub(crate) revision: Option<u64>,
     pub(crate) revision_match: Option<RevisionMatch>,
-    pub(crate) watch: bool,
     pub(crate) bookmarks: bool,
     pub(crate) initial_events: bool,
     pub(crate) timeout_seconds: Option<u64>,
@@ -86,7 +86,6 @@ impl ListOptions {
             continuation: query.get("continue").map(str::to_owned),
             revision,
             revision_match: read_match(query, watch, &mut errors),
-            watch,
             bookmarks: query.flag("allowWatchBookmarks"),
             initial_events: query.flag("sendInitialEvents"),
             timeout_seconds: query.number("timeoutSeconds")?.and_then(|n| u64::try_from(n).ok()),
@@ -140,21 +139,12 @@ fn check_initial_events(query: &Query, watch: bool, errors: &mut FieldErrors) {
     }
 }
 
-/// How strictly unknown and duplicate fields are taken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Validation {
-    Ignore,
-    #[default]
-    Warn,
-    Strict,
-}
-
 /// What a create, update or patch asks for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct WriteOptions {
     pub(crate) field_manager: Option<String>,
     pub(crate) dry_run: bool,
-    pub(crate) validation: Validation,
+    pub(crate) validation: FieldValidation,
     pub(crate) force: Option<bool>,
     pub(crate) fence: Option<store::Fence>,
 }
@@ -163,15 +153,8 @@ impl WriteOptions {
     /// `name` is the options' kind in Kubernetes, which its refusals name: `CreateOptions`.
     pub(crate) fn read(query: &Query, name: &str) -> Result<Self, ApiError> {
         let mut errors = FieldErrors::default();
-        let validation = match query.get("fieldValidation") {
-            None | Some("Warn") => Validation::Warn,
-            Some("Ignore") => Validation::Ignore,
-            Some("Strict") => Validation::Strict,
-            Some(other) => {
-                errors.not_supported("fieldValidation", other, &["Ignore", "Strict", "Warn"]);
-                Validation::Warn
-            }
-        };
+        let validation =
+            FieldValidation::parse(query.get("fieldValidation").unwrap_or_default(), name)?;
         let manager = query.get("fieldManager");
         if manager.is_some_and(|manager| manager.len() > 128) {
             errors.invalid("fieldManager", manager, "may not be more than 128 bytes");
@@ -222,10 +205,10 @@ mod tests {
     #[test]
     fn reads_what_clients_send() {
         let options = list("allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan&sendInitialEvents=true&timeoutSeconds=300&watch=true&fieldSelector=metadata.name%3Da").unwrap();
-        assert!(options.watch && options.bookmarks && options.initial_events);
+        assert!(options.bookmarks && options.initial_events);
         assert_eq!(options.fields.as_deref(), Some("metadata.name=a"));
         assert_eq!(list("limit=500&resourceVersion=0").unwrap().limit, Some(500));
-        assert!(!list("watch=false").unwrap().watch);
+        assert!(!Query::parse("watch=false").flag("watch"));
     }
 
     #[test]

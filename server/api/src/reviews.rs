@@ -2,34 +2,38 @@
 
 use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kinds::Answered;
+use kinds::{Answered, schema::Body};
 use object::{ApiError, Key, Reason};
 use planning::{
     access::{self, User},
     accounts,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::{
     Api, admit,
     admit::meta,
     resolve::Target,
     tokens::{Bound, Grant},
+    verbs::Writer,
 };
 
 impl Api {
     /// Answers what was posted to a kind that is not stored.
     pub(crate) async fn answer(
         &self,
-        user: &User,
+        writer: &mut Writer<'_>,
         target: &Target,
         answered: Answered,
-        document: Map<String, Value>,
+        body: Body,
     ) -> Result<Value, ApiError> {
-        let mut object = admit::decode(target.def, document.clone())?;
-        let document = Value::Object(document);
-        meta::place(object.metadata_mut(), target)?;
-        admit::validate_own(target.def, &*object)?;
+        // The password that a session is created with is not shown by its type.
+        let document = body.value.clone();
+        let validation = writer.options.validation;
+        let mut sent = admit::read(target.def, body, validation, &mut writer.warnings)?;
+        meta::place(sent.object.metadata_mut(), target)?;
+        admit::validate_own(target.def, &sent)?;
+        let mut object = sent.object;
         object.prepare_create();
         object.metadata_mut().creation_timestamp = Some(meta::now());
         let status = match answered {
@@ -39,7 +43,7 @@ impl Api {
                 check_namespace(target, &document)?;
                 let revision = self.catch_up().await?;
                 let access = self.feed.at(revision).await?.access;
-                access::review(answered, &*object, user, &access).unwrap_or_default()
+                access::review(answered, &*object, writer.user, &access).unwrap_or_default()
             }
         };
         let mut value = object.to_value();

@@ -1,6 +1,6 @@
 //! What the wiring gives the API.
 
-use std::{net::Ipv4Addr, ops::RangeInclusive};
+use planning::admission;
 
 /// The ES256 key that signs tokens, as PEM: PKCS 8 and its public half.
 #[derive(Clone)]
@@ -21,9 +21,8 @@ pub struct Settings {
     pub signing_key: SigningKey,
     /// Who says so in tokens, and their audience unless a request names others.
     pub issuer: String,
-    /// The range of service addresses: its first address and the length of its prefix.
-    pub service_range: (Ipv4Addr, u8),
-    pub node_ports: RangeInclusive<u16>,
+    /// Ranges of addresses and ports.
+    pub admission: admission::Settings,
     /// How long a session lasts.
     pub session_seconds: u64,
     /// How long a watch lasts that names no time.
@@ -36,8 +35,7 @@ impl Settings {
         Self {
             signing_key,
             issuer: "https://kubernetes.default.svc.cluster.local".to_owned(),
-            service_range: (Ipv4Addr::new(10, 43, 0, 0), 16),
-            node_ports: 30000..=32767,
+            admission: admission::Settings::default(),
             session_seconds: 12 * 3600,
             watch_seconds: 2700,
         }

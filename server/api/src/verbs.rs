@@ -9,6 +9,7 @@ pub(crate) mod patch;
 pub(crate) mod post;
 pub(crate) mod scale;
 pub(crate) mod update;
+pub(crate) mod wait;
 pub(crate) mod watch;
 
 use object::{ApiError, Key};
@@ -53,11 +54,6 @@ impl Api {
         }
         self.store.commit(store::Transaction { writes, fence: options.fence.clone() }).await
     }
-}
-
-/// A broken precondition is the caller's to word; everything else is an error at once.
-pub(crate) fn is_precondition(error: &store::StoreError) -> bool {
-    matches!(error, store::StoreError::Precondition { .. })
 }
 
 /// The error of a write that is not tried again.

@@ -1,10 +1,11 @@
-//! What authorization and admission know: the rules of access, fed from the store.
+//! What authorization and admission know, fed from the store.
 
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
+use bytes::Bytes;
 use futures::StreamExt;
-use object::ApiError;
-use planning::access::Access;
+use object::{ApiError, Key};
+use planning::{World, access::Access, admission};
 use store::{Range, Store, StoreError, WatchEvent};
 use tokio::sync::watch;
 
@@ -12,6 +13,17 @@ use tokio::sync::watch;
 #[derive(Clone, Default)]
 pub(crate) struct Known {
     pub(crate) access: Access,
+    /// Of the kinds that admission reads.
+    pub(crate) world: World,
+}
+
+impl Known {
+    fn apply(&mut self, key: &Key, revision: u64, body: Option<&Bytes>) {
+        self.access.apply(key, body.map(|body| &**body));
+        if admission::READS.contains(&&*key.kind) {
+            self.world.apply(key.clone(), revision, body.cloned());
+        }
+    }
 }
 
 /// What is known, and the revision up to which it is complete.
@@ -36,7 +48,7 @@ impl Feed {
         let snapshot = store.snapshot(&Range::default());
         let mut known = Known::default();
         for item in &snapshot.items {
-            known.access.apply(&item.key, Some(&item.body));
+            known.apply(&item.key, item.revision, Some(&item.body));
         }
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
         self.reached.send_replace(snapshot.revision);
@@ -48,7 +60,7 @@ impl Feed {
             WatchEvent::Progress(revision) => *revision,
             WatchEvent::Change(change) => {
                 let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-                known.access.apply(&change.key, change.new.as_deref());
+                known.apply(&change.key, change.revision, change.new.as_ref());
                 change.revision
             }
         };

@@ -72,6 +72,12 @@ pub(crate) fn prepare_create(def: &KindDef, meta: &mut ObjectMeta) -> Result<(),
     Ok(())
 }
 
+/// Gives an object of the server's own what every new object has.
+pub(crate) fn stamp(object: &mut serde_json::Value) {
+    object["metadata"]["uid"] = uuid::Uuid::new_v4().to_string().into();
+    object["metadata"]["creationTimestamp"] = serde_json::json!(now());
+}
+
 /// Keeps what no update changes. The precondition that the update carries, if any, was read before.
 pub(crate) fn prepare_update(meta: &mut ObjectMeta, old: &ObjectMeta) {
     meta.uid.clone_from(&old.uid);

@@ -6,14 +6,18 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kinds::AnyObject;
 use object::{ApiError, FieldErrors, Key};
+use planning::access::User;
 use serde::Deserialize;
-use serde_json::{Map, Value};
-use store::{Expected, Stored, Write};
+use serde_json::Value;
+use store::{Expected, StoreError, Stored, Write};
 
-use super::{create::encode, failed, is_precondition, update::ends};
+use super::{
+    failed,
+    update::{ends, releases},
+};
 use crate::{
     Api,
-    admit::{self, meta},
+    admit::{self, Admission, meta},
     query::{Query, WriteOptions, read_dry_run, refuse},
     resolve::Target,
 };
@@ -60,9 +64,9 @@ struct Preconditions {
 
 impl DeleteRequest {
     /// From the body, if there is one, else from the query.
-    pub(crate) fn read(body: Option<Map<String, Value>>, query: &Query) -> Result<Self, ApiError> {
+    pub(crate) fn read(body: Option<Value>, query: &Query) -> Result<Self, ApiError> {
         let sent: Sent = match body {
-            Some(body) => serde_json::from_value(Value::Object(body)).map_err(|error| {
+            Some(body) => serde_json::from_value(body).map_err(|error| {
                 ApiError::bad_request(format!("DeleteOptions can not be read: {error}"))
             })?,
             None => Sent {
@@ -136,9 +140,11 @@ pub(crate) enum Deleted {
 impl Api {
     pub(crate) async fn delete(
         &self,
+        user: &User,
         target: &Target,
         request: &DeleteRequest,
     ) -> Result<Deleted, ApiError> {
+        let Target { def, subresource, .. } = target;
         let key = target.key();
         let mut attempts = 0;
         loop {
@@ -146,6 +152,8 @@ impl Api {
             let current = self.read(&key, false).await?;
             let mut object = admit::decode_stored(target.def, &current.body)?;
             request.check(&key, &current, object.metadata().uid.as_deref().unwrap_or_default())?;
+            let admission = Admission { user, def, subresource, old: None };
+            self.check_deletion(admission, &*object).await?;
             let before = object.to_value();
             mark(&mut *object, request);
             let value = object.to_value();
@@ -153,11 +161,14 @@ impl Api {
             if !gone && value == before {
                 return Ok(Deleted::Marked(Stored::clone(&current)));
             }
-            let body = (!gone).then(|| encode(value));
+            let body = (!gone).then(|| admit::encode(value));
             let expected = Expected::Revision(current.revision);
-            let write = Write { key: key.clone(), expected, body: body.clone() };
-            match self.commit(&key, vec![write], &request.write).await {
-                Err(error) if is_precondition(&error) && attempts < ATTEMPTS_MAX => {}
+            let mut writes = vec![Write { key: key.clone(), expected, body: body.clone() }];
+            if gone {
+                writes.extend(releases(&*object));
+            }
+            match self.commit(&key, writes, &request.write).await {
+                Err(StoreError::Precondition { .. }) if attempts < ATTEMPTS_MAX => {}
                 Err(error) => return Err(failed(error, &key)),
                 Ok(revision) => {
                     return Ok(match body {

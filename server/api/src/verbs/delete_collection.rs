@@ -1,6 +1,7 @@
 //! DELETE of a collection: everything that the selectors mean, one by one.
 
 use object::ApiError;
+use planning::access::User;
 
 use super::{delete::DeleteRequest, list::Page};
 use crate::{Api, query::ListOptions, resolve::Target};
@@ -9,6 +10,7 @@ impl Api {
     /// Deletes what is there now and answers the list of it.
     pub(crate) async fn delete_collection(
         &self,
+        user: &User,
         target: &Target,
         options: &ListOptions,
         request: &DeleteRequest,
@@ -20,7 +22,7 @@ impl Api {
                 name: item.key.name.to_string(),
                 ..target.clone()
             };
-            match self.delete(&one, request).await {
+            match self.delete(user, &one, request).await {
                 Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(error),
                 Ok(_) => {}

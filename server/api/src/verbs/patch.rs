@@ -1,6 +1,7 @@
 //! PATCH: the present object as JSON, patched, and written as an update is.
 
 use bytes::Bytes;
+use kinds::schema::{check_patched, of, read_json};
 use object::{
     ApiError, body as bodies,
     patch::{json, merge, strategic},
@@ -25,16 +26,31 @@ pub(crate) enum Patch {
 }
 
 impl Patch {
-    /// Patches an object's JSON.
-    pub(crate) fn apply(&self, object: &mut Value, schema: Schema<'_>) -> Result<(), ApiError> {
+    /// Patches an object's JSON; gives the fields that stood twice in the patch.
+    pub(crate) fn apply(
+        &self,
+        object: &mut Value,
+        schema: Schema<'_>,
+    ) -> Result<Vec<String>, ApiError> {
         match self {
-            Self::Json(patch) => json::apply(object, patch),
+            Self::Json(patch) => {
+                json::apply(object, patch)?;
+                Ok(Vec::new())
+            }
             Self::Merge(patch) => {
                 merge::apply(object, merge::parse(patch)?);
-                Ok(())
+                Ok(read_json(patch)?.duplicates)
             }
-            Self::Strategic(patch) => strategic::apply(object, merge::parse(patch)?, schema),
+            Self::Strategic(patch) => {
+                strategic::apply(object, merge::parse(patch)?, schema)?;
+                Ok(read_json(patch)?.duplicates)
+            }
         }
+    }
+
+    fn text(&self) -> String {
+        let (Self::Json(patch) | Self::Merge(patch) | Self::Strategic(patch)) = self;
+        String::from_utf8_lossy(patch).into_owned()
     }
 }
 
@@ -45,26 +61,31 @@ impl Api {
         target: &Target,
         patch: &Patch,
     ) -> Result<Written, ApiError> {
-        self.change(writer, target, |current, _| {
-            let shown = bodies::splice(&current.body, current.revision);
-            let mut value: Value = serde_json::from_slice(&shown)
-                .map_err(|_| ApiError::internal("a stored object is no JSON"))?;
-            patch.apply(&mut value, Schema::untyped())?;
-            let sent_revision = value["metadata"]["resourceVersion"].clone();
-            let Value::Object(mut object) = value else {
-                return Err(ApiError::bad_request("the patch leaves no object"));
-            };
-            check_kind(&mut object, target.def)?;
-            let mut object = admit::decode(target.def, object)?;
-            meta::place(object.metadata_mut(), target)?;
-            object.set_defaults();
-            let mut draft = Draft::new(target, object)?;
-            // Only a revision that the patch itself names is a precondition.
-            if sent_revision == current.revision.to_string() {
-                draft.revision = None;
-            }
-            Ok(draft)
-        })
-        .await
+        let def = target.def;
+        let validation = writer.options.validation;
+        let mut warnings = Vec::new();
+        let written = self
+            .change(writer, target, |current, _| {
+                let shown = bodies::splice(&current.body, current.revision);
+                let mut value: Value = serde_json::from_slice(&shown)
+                    .map_err(|_| ApiError::internal("a stored object is no JSON"))?;
+                let duplicates = patch.apply(&mut value, of(def))?;
+                if !value.is_object() {
+                    return Err(ApiError::bad_request("the patch leaves no object"));
+                }
+                check_kind(&mut value, def)?;
+                let text = patch.text();
+                let name = &target.name;
+                warnings = check_patched(def, name, &mut value, &text, duplicates, validation)?;
+                let mut sent = admit::complete(def, value)?;
+                meta::place(sent.object.metadata_mut(), target)?;
+                let mut draft = Draft::new(target, sent)?;
+                // Only a revision that the patch itself names is a precondition.
+                draft.revision = draft.revision.filter(|revision| *revision != current.revision);
+                Ok(draft)
+            })
+            .await?;
+        writer.warnings.append(&mut warnings);
+        Ok(written)
     }
 }

@@ -1,15 +1,15 @@
 //! POST to a part of an object: what the kind declares that it does.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kinds::{PostDef, SubresourceDef};
+use kinds::{PostDef, SubresourceDef, schema::Body};
 use object::{ApiError, FieldErrors, Key};
 use planning::access::User;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Writer, Written, delete::DeleteRequest, update::Draft};
 use crate::{
     Api, admit,
-    body::{Document, expect_kind},
+    body::expect_kind,
     query::Query,
     registry,
     resolve::{Target, nowhere},
@@ -26,17 +26,17 @@ impl Api {
         writer: &mut Writer<'_>,
         target: &Target,
         sub: &SubresourceDef,
-        mut document: Document,
+        mut body: Body,
     ) -> Result<Written, ApiError> {
         if let Some((group, version, kind)) = sub.response_kind {
             let api_version =
                 if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
-            expect_kind(&mut document.object, group, &api_version, kind)?;
+            expect_kind(&mut body.value, group, &api_version, kind)?;
         }
         match sub.post {
-            Some(PostDef::Change) => self.post_change(writer, target, document.object).await,
-            Some(PostDef::Evict) => self.evict(writer, target, document.object).await,
-            Some(PostDef::Token) => self.issue_token(target, document.object).await,
+            Some(PostDef::Change) => self.post_change(writer, target, body.value).await,
+            Some(PostDef::Evict) => self.evict(writer, target, body.value).await,
+            Some(PostDef::Token) => self.issue_token(target, body.value).await,
             None => Err(nowhere()),
         }
     }
@@ -45,13 +45,12 @@ impl Api {
         &self,
         writer: &mut Writer<'_>,
         target: &Target,
-        posted: Map<String, Value>,
+        posted: Value,
     ) -> Result<Written, ApiError> {
-        let posted = Value::Object(posted);
         self.change(writer, target, |_, old| {
             let mut object = old.clone_box();
             object.post(&target.subresource, &posted)?;
-            Ok(Draft { object, revision: None, uid: None })
+            Ok(Draft::own(object))
         })
         .await?;
         Ok(Written::Answered(success()))
@@ -62,29 +61,22 @@ impl Api {
         &self,
         writer: &Writer<'_>,
         target: &Target,
-        mut posted: Map<String, Value>,
+        mut posted: Value,
     ) -> Result<Written, ApiError> {
-        let options = match posted.remove("deleteOptions") {
-            Some(Value::Object(options)) => Some(options),
-            _ => None,
-        };
+        let options = Some(posted["deleteOptions"].take()).filter(Value::is_object);
         let mut request = DeleteRequest::read(options, &Query::default())?;
         request.write.dry_run |= writer.options.dry_run;
         request.write.fence.clone_from(&writer.options.fence);
-        self.delete(target, &request).await?;
+        self.delete(writer.user, target, &request).await?;
         Ok(Written::Answered(success()))
     }
 
     /// A token for the identity that the object is, which ends with the object.
-    async fn issue_token(
-        &self,
-        target: &Target,
-        mut posted: Map<String, Value>,
-    ) -> Result<Written, ApiError> {
+    async fn issue_token(&self, target: &Target, mut posted: Value) -> Result<Written, ApiError> {
         let stored = self.read(&target.key(), false).await?;
         let object = admit::decode_stored(target.def, &stored.body)?;
         let uid = object.metadata().uid.clone().unwrap_or_default();
-        let spec = posted.get("spec").cloned().unwrap_or_default();
+        let spec = posted["spec"].clone();
         let (namespace, name) = (&target.namespace, &target.name);
         let mut bound = vec![Bound {
             kind: target.def.name.to_string(),
@@ -110,17 +102,13 @@ impl Api {
             kubernetes: Some(claim),
         };
         let token = self.tokens.issue(&grant)?;
-        posted.insert("metadata".to_owned(), json!({"name": name, "namespace": namespace}));
-        posted.insert(
-            "status".to_owned(),
-            json!({"token": token.text, "expirationTimestamp": Time(token.expires)}),
-        );
-        let spec = posted.entry("spec").or_insert_with(|| json!({}));
+        posted["metadata"] = json!({"name": name, "namespace": namespace});
+        posted["status"] = json!({"token": token.text, "expirationTimestamp": Time(token.expires)});
         if grant.audiences.is_empty() {
-            spec["audiences"] = json!([self.tokens.issuer()]);
+            posted["spec"]["audiences"] = json!([self.tokens.issuer()]);
         }
-        spec["expirationSeconds"] = grant.seconds.into();
-        Ok(Written::Answered(Value::Object(posted)))
+        posted["spec"]["expirationSeconds"] = grant.seconds.into();
+        Ok(Written::Answered(posted))
     }
 
     /// The other object with which a token ends, as `boundObjectRef` names it.

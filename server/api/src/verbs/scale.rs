@@ -1,14 +1,15 @@
 //! `scale`: the replicas of an object of any kind that declares them, as `autoscaling/v1 Scale`.
 
-use kinds::AnyObject;
+use kinds::{AnyObject, schema::Body};
 use object::{ApiError, FieldErrors, schema::Schema};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use store::Stored;
 
 use super::{Writer, Written, patch::Patch, update::Draft};
 use crate::{
-    Api, admit,
-    body::{Document, expect_kind},
+    Api,
+    admit::{self, Sent},
+    body::expect_kind,
     resolve::{Target, nowhere},
 };
 
@@ -23,11 +24,10 @@ impl Api {
         &self,
         writer: &mut Writer<'_>,
         target: &Target,
-        document: Document,
+        body: Body,
     ) -> Result<Written, ApiError> {
-        let written = self
-            .change(writer, target, |_, old| draft(target, old, document.object.clone()))
-            .await?;
+        let written =
+            self.change(writer, target, |_, old| draft(target, old, body.value.clone())).await?;
         shown(target, written)
     }
 
@@ -41,9 +41,9 @@ impl Api {
             .change(writer, target, |current, old| {
                 let mut scale = show(old, current.revision)?;
                 patch.apply(&mut scale, Schema::untyped())?;
-                let Value::Object(scale) = scale else {
+                if !scale.is_object() {
                     return Err(ApiError::bad_request("the patch leaves no object"));
-                };
+                }
                 let mut draft = draft(target, old, scale)?;
                 draft.revision = draft.revision.filter(|revision| *revision != current.revision);
                 Ok(draft)
@@ -54,13 +54,8 @@ impl Api {
 }
 
 /// The object with the replicas of a `Scale`.
-fn draft(
-    target: &Target,
-    old: &dyn AnyObject,
-    mut scale: Map<String, Value>,
-) -> Result<Draft, ApiError> {
+fn draft(target: &Target, old: &dyn AnyObject, mut scale: Value) -> Result<Draft, ApiError> {
     expect_kind(&mut scale, "autoscaling", "autoscaling/v1", "Scale")?;
-    let scale = Value::Object(scale);
     let replicas = match &scale["spec"]["replicas"] {
         Value::Null => Some(0),
         number => number.as_i64().and_then(|n| i32::try_from(n).ok()),
@@ -81,7 +76,7 @@ fn draft(
     let text = |field: &str| sent[field].as_str().filter(|text| !text.is_empty());
     object.metadata_mut().resource_version = text("resourceVersion").map(str::to_owned);
     object.metadata_mut().uid = text("uid").map(str::to_owned);
-    Draft::new(target, object)
+    Draft::new(target, Sent::whole(object))
 }
 
 fn shown(target: &Target, written: Written) -> Result<Written, ApiError> {

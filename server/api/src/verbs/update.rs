@@ -2,25 +2,25 @@
 
 use std::sync::Arc;
 
-use kinds::AnyObject;
+use kinds::{AnyObject, schema::Body};
 use object::{ApiError, Key};
+use planning::admission::held;
 use serde_json::Value;
-use store::{Expected, Stored, Write};
+use store::{Expected, StoreError, Stored, Write};
 
-use super::{Writer, Written, create::encode, failed, is_precondition};
+use super::{Writer, Written, failed};
 use crate::{
     Api,
-    admit::{self, meta},
-    body::{Document, check_kind},
+    admit::{self, Admission, Sent, meta},
     resolve::Target,
 };
 
 /// How often a change without a precondition of its own is tried on a newer object.
-const ATTEMPTS_MAX: usize = 10;
+const ATTEMPTS_MAX: usize = 16;
 
 /// An object as somebody wants it to be.
 pub(crate) struct Draft {
-    pub(crate) object: Box<dyn AnyObject>,
+    pub(crate) sent: Sent,
     /// `metadata.resourceVersion` and `metadata.uid` of what was sent.
     pub(crate) revision: Option<u64>,
     pub(crate) uid: Option<String>,
@@ -28,15 +28,20 @@ pub(crate) struct Draft {
 
 impl Draft {
     /// Takes the preconditions out of what was sent.
-    pub(crate) fn new(target: &Target, mut object: Box<dyn AnyObject>) -> Result<Self, ApiError> {
-        let meta = object.metadata_mut();
-        let sent = meta.resource_version.take().filter(|text| !text.is_empty() && text != "0");
-        let revision = sent.map(|text| text.parse::<u64>()).transpose().map_err(|_| {
+    pub(crate) fn new(target: &Target, mut sent: Sent) -> Result<Self, ApiError> {
+        let meta = sent.object.metadata_mut();
+        let named = meta.resource_version.take().filter(|text| !text.is_empty() && text != "0");
+        let revision = named.map(|text| text.parse::<u64>()).transpose().map_err(|_| {
             let (kind, name) = (&target.def.name, &target.name);
             ApiError::conflict(kind, name, "metadata.resourceVersion is no revision of this server")
         })?;
         let uid = meta.uid.clone().filter(|uid| !uid.is_empty());
-        Ok(Self { object, revision, uid })
+        Ok(Self { sent, revision, uid })
+    }
+
+    /// A change that the server makes itself, on whatever is there.
+    pub(crate) fn own(object: Box<dyn AnyObject>) -> Self {
+        Self { sent: Sent::whole(object), revision: None, uid: None }
     }
 }
 
@@ -45,20 +50,19 @@ impl Api {
         &self,
         writer: &mut Writer<'_>,
         target: &Target,
-        mut document: Document,
+        body: Body,
     ) -> Result<Written, ApiError> {
-        check_kind(&mut document.object, target.def)?;
-        let mut object = admit::decode(target.def, document.object)?;
-        meta::place(object.metadata_mut(), target)?;
-        object.set_defaults();
-        self.change(writer, target, |_, _| Draft::new(target, object.clone_box())).await
+        let validation = writer.options.validation;
+        let mut sent = admit::read(target.def, body, validation, &mut writer.warnings)?;
+        meta::place(sent.object.metadata_mut(), target)?;
+        self.change(writer, target, |_, _| Draft::new(target, sent.clone())).await
     }
 
     /// Changes an existing object: `make` gives the wanted one from the present one, and is asked
     /// again when another writer was faster, unless it named the revision that it means.
     pub(crate) async fn change(
         &self,
-        writer: &mut Writer<'_>,
+        writer: &Writer<'_>,
         target: &Target,
         mut make: impl FnMut(&Arc<Stored>, &dyn AnyObject) -> Result<Draft, ApiError> + Send,
     ) -> Result<Written, ApiError> {
@@ -70,21 +74,55 @@ impl Api {
             let old = admit::decode_stored(target.def, &current.body)?;
             let draft = make(&current, &*old)?;
             check_preconditions(&key, &current, &*old, &draft)?;
-            let last = draft.revision.is_some() || attempts >= ATTEMPTS_MAX;
-            let write = prepare(target, &current, &*old, draft.object)?;
-            let Some(write) = write else {
+            let means_revision = draft.revision.is_some();
+            let writes = self.prepare(writer, target, &current, &*old, draft.sent).await?;
+            let Some(own) = writes.first() else {
                 return Ok(Written::Changed(Stored::clone(&current)));
             };
-            let body = write.body.clone();
-            match self.commit(&key, vec![write], writer.options).await {
-                Err(error) if is_precondition(&error) && !last => {}
+            let body = own.body.clone().unwrap_or_else(|| current.body.clone());
+            match self.commit(&key, writes, writer.options).await {
+                Ok(revision) => return Ok(Written::Changed(Stored { key, revision, body })),
+                Err(StoreError::Precondition { key: refused, .. })
+                    if attempts < ATTEMPTS_MAX && (refused != key || !means_revision) => {}
                 Err(error) => return Err(failed(error, &key)),
-                Ok(revision) => {
-                    let body = body.unwrap_or_else(|| current.body.clone());
-                    return Ok(Written::Changed(Stored { key, revision, body }));
-                }
             }
         }
+    }
+
+    /// The writes that make the object as wanted, its own first; none if it already is. An object
+    /// whose deletion waited only for this goes.
+    async fn prepare(
+        &self,
+        writer: &Writer<'_>,
+        target: &Target,
+        current: &Stored,
+        old: &dyn AnyObject,
+        mut sent: Sent,
+    ) -> Result<Vec<Write>, ApiError> {
+        let def = target.def;
+        let Target { subresource, .. } = target;
+        meta::prepare_update(sent.object.metadata_mut(), old.metadata());
+        sent.object.prepare_update(old, subresource);
+        let admission = Admission { user: writer.user, def, subresource, old: Some(old) };
+        self.admit(admission, &mut sent.object).await?;
+        let old_value = old.to_value();
+        if def.generation && differs_beyond_status(&sent.object.to_value(), &old_value) {
+            let generation = sent.object.metadata().generation.unwrap_or(0);
+            sent.object.metadata_mut().generation = Some(generation + 1);
+        }
+        admit::validate(def, &sent, Some(old))?;
+        if sent.object.to_value() == old_value {
+            return Ok(Vec::new());
+        }
+        let expected = Expected::Revision(current.revision);
+        let key = current.key.clone();
+        if ends(&*sent.object) {
+            let own = Write { key, expected, body: None };
+            return Ok(std::iter::once(own).chain(releases(old)).collect());
+        }
+        let claims = self.claim(admission, &mut *sent.object).await?;
+        let body = Some(admit::encode(sent.object.to_value()));
+        Ok(std::iter::once(Write { key, expected, body }).chain(claims).collect())
     }
 }
 
@@ -108,32 +146,6 @@ fn check_preconditions(
     }
 }
 
-/// The write that makes the object as wanted; `None` if it already is. An object whose deletion
-/// waited only for this goes.
-fn prepare(
-    target: &Target,
-    current: &Stored,
-    old: &dyn AnyObject,
-    mut object: Box<dyn AnyObject>,
-) -> Result<Option<Write>, ApiError> {
-    let def = target.def;
-    meta::prepare_update(object.metadata_mut(), old.metadata());
-    object.prepare_update(old, &target.subresource);
-    let old_value = old.to_value();
-    if def.generation && differs_beyond_status(&object.to_value(), &old_value) {
-        let generation = object.metadata().generation.unwrap_or(0);
-        object.metadata_mut().generation = Some(generation + 1);
-    }
-    admit::validate(def, &*object, Some(old))?;
-    let value = object.to_value();
-    if value == old_value {
-        return Ok(None);
-    }
-    let expected = Expected::Revision(current.revision);
-    let body = (!ends(&*object)).then(|| encode(value));
-    Ok(Some(Write { key: current.key.clone(), expected, body }))
-}
-
 /// Whether nothing keeps a deleted object any longer.
 pub(crate) fn ends(object: &dyn AnyObject) -> bool {
     let meta = object.metadata();
@@ -141,6 +153,11 @@ pub(crate) fn ends(object: &dyn AnyObject) -> bool {
         && meta.deletion_grace_period_seconds.unwrap_or(0) == 0
         && meta.finalizers.as_ref().is_none_or(Vec::is_empty)
         && !object.is_held()
+}
+
+/// The writes that give back what a removed object held.
+pub(crate) fn releases(object: &dyn AnyObject) -> impl Iterator<Item = Write> + use<> {
+    held(object).into_iter().map(admit::release)
 }
 
 /// Whether anything but metadata and status differs: what `generation` counts.

@@ -9,6 +9,9 @@ use k8s_openapi::api::{
 
 use super::frontends::{Audience, Protocol};
 
+/// How long a client keeps its endpoint when the service does not say: Kubernetes' default.
+const AFFINITY_SECONDS: u32 = 10_800;
+
 /// One address that answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Endpoint {
@@ -42,9 +45,8 @@ pub enum Absence {
 pub struct Backends {
     /// In order, none twice. Empty: see `absence`.
     pub endpoints: Vec<Endpoint>,
-    /// A client comes back to the same endpoint, while that is there. It never expires, whatever
-    /// the service's `timeoutSeconds`: nothing is kept that could.
-    pub has_affinity: bool,
+    /// A client comes back to the same endpoint within so many seconds.
+    pub affinity_seconds: Option<u32>,
     pub masquerade: Masquerade,
     pub absence: Absence,
 }
@@ -54,7 +56,7 @@ impl Backends {
     pub fn single(address: SocketAddrV4) -> Self {
         Self {
             endpoints: vec![Endpoint { address, is_local: true }],
-            has_affinity: false,
+            affinity_seconds: None,
             masquerade: Masquerade::Outsiders,
             absence: Absence::Reject,
         }
@@ -98,8 +100,7 @@ impl Candidates {
         let elsewhere = only_local && endpoints.is_empty() && !self.usable(false).is_empty();
         Backends {
             endpoints,
-            has_affinity: spec.and_then(|spec| spec.session_affinity.as_deref())
-                == Some("ClientIP"),
+            affinity_seconds: affinity_seconds(service),
             masquerade: match (audience, only_local) {
                 (Audience::Internal, _) => Masquerade::Outsiders,
                 (Audience::External, false) => Masquerade::Everyone,
@@ -148,4 +149,14 @@ fn candidate(endpoint: &SliceEndpoint, port: u16, node: &str) -> Option<Candidat
         is_ready: ready && !terminating,
         is_draining: (serving || ready) && terminating,
     })
+}
+
+fn affinity_seconds(service: &Service) -> Option<u32> {
+    let spec = service.spec.as_ref()?;
+    if spec.session_affinity.as_deref() != Some("ClientIP") {
+        return None;
+    }
+    let config = spec.session_affinity_config.as_ref();
+    let given = config.and_then(|config| config.client_ip.as_ref()?.timeout_seconds);
+    Some(given.and_then(|seconds| u32::try_from(seconds).ok()).unwrap_or(AFFINITY_SECONDS))
 }

@@ -1,8 +1,6 @@
 //! Objects through the pipeline: created, read, changed, deleted.
 
-mod harness;
-
-use harness::Harness;
+use crate::harness::Harness;
 use serde_json::{Value, json};
 
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
@@ -231,4 +229,144 @@ async fn generation_counts_changes_of_the_spec() {
         .await;
     assert_eq!((code, &scale["spec"]["replicas"]), (200, &json!(5)));
     assert_eq!(api.get(&path).await["metadata"]["generation"], 3);
+}
+
+#[tokio::test]
+async fn reads_strictly() {
+    let api = Harness::start().await;
+    let deployments = "/apis/apps/v1/namespaces/default/deployments";
+    let strict = format!("{deployments}?fieldValidation=Strict");
+    let sent = |spec: Value| json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": spec});
+    let template = json!({"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+    let (code, refused) = api
+        .ask(
+            "POST",
+            &strict,
+            sent(json!({"selector": {"matchLabels": {"a": "b"}}, "template": template, "foo": 1})),
+        )
+        .await;
+    assert_eq!(code, 400);
+    assert_eq!(
+        refused["message"],
+        "Deployment in version \"v1\" cannot be handled as a Deployment: strict decoding error: unknown field \"spec.foo\""
+    );
+    let (code, refused) = api.ask("POST", &strict, sent(json!({"replicas": "x"}))).await;
+    assert_eq!(code, 400, "{refused}");
+    let (code, refused) = api.ask("POST", &strict, sent(json!({"template": template}))).await;
+    assert_eq!(code, 422);
+    let causes = refused["details"]["causes"].as_array().unwrap();
+    assert!(causes.iter().any(|cause| cause["field"] == "spec.selector"), "{refused}");
+
+    // Without strictness the answer warns.
+    let request = api
+        .request("POST", MAPS)
+        .body(json!({"metadata": {"name": "w"}, "x": 1}).to_string().into());
+    let response = api.full(request.unwrap()).await;
+    assert_eq!(response.status(), 201);
+    assert_eq!(response.headers()["warning"], "299 - \"unknown field \\\"x\\\"\"");
+    // YAML is read as well.
+    let request = api.request("POST", MAPS).header("content-type", "application/yaml");
+    let yaml = "metadata:\n  name: y\ndata: {k: v}\n";
+    assert_eq!(api.full(request.body(yaml.into()).unwrap()).await.status(), 201);
+}
+
+#[tokio::test]
+async fn services_claim_addresses_and_ports() {
+    let api = Harness::start().await;
+    let services = "/api/v1/namespaces/default/services";
+    let service = |name: &str, spec: Value| json!({"metadata": {"name": name}, "spec": spec});
+    let ports = json!([{"port": 80}]);
+    let (code, first) =
+        api.ask("POST", services, service("a", json!({"type": "NodePort", "ports": ports}))).await;
+    assert_eq!(code, 201, "{first}");
+    let ip = first["spec"]["clusterIP"].as_str().unwrap();
+    let port = first["spec"]["ports"][0]["nodePort"].as_i64().unwrap();
+    assert!(ip.starts_with("10.43.") && (30000..=32767).contains(&port), "{first}");
+
+    let same_ip = service("b", json!({"clusterIP": ip, "ports": ports}));
+    let (code, refused) = api.ask("POST", services, same_ip.clone()).await;
+    assert_eq!(code, 422, "{refused}");
+    assert!(
+        refused["message"].as_str().unwrap().contains("provided IP is already allocated"),
+        "{refused}"
+    );
+    let same_port = json!({"type": "NodePort", "ports": [{"port": 80, "nodePort": port}]});
+    let (code, refused) = api.ask("POST", services, service("b", same_port)).await;
+    assert_eq!(code, 422);
+    assert!(
+        refused["message"].as_str().unwrap().contains("provided port is already allocated"),
+        "{refused}"
+    );
+
+    // The claims go with the service.
+    api.ask("DELETE", &format!("{services}/a"), Value::Null).await;
+    assert_eq!(api.ask("POST", services, same_ip).await.0, 201);
+    let claims = api.get("/apis/networking.k8s.io/v1/ipaddresses").await;
+    assert_eq!(claims["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn nothing_is_created_where_no_namespace_is() {
+    let api = Harness::start().await;
+    let maps = "/api/v1/namespaces/nope/configmaps";
+    let (code, refused) = api.ask("POST", maps, config_map("a", "1")).await;
+    assert_eq!((code, &refused["message"]), (404, &json!("namespaces \"nope\" not found")));
+    let (code, _) =
+        api.ask("POST", "/api/v1/namespaces", json!({"metadata": {"name": "nope"}})).await;
+    assert_eq!(code, 201);
+    assert_eq!(api.ask("POST", maps, config_map("a", "1")).await.0, 201);
+    // A deleted namespace stays until it is finalized.
+    let (_, marked) = api.ask("DELETE", "/api/v1/namespaces/nope", Value::Null).await;
+    assert_eq!(marked["status"]["phase"], "Terminating", "{marked}");
+    let (code, refused) = api.ask("POST", maps, config_map("b", "1")).await;
+    assert_eq!(
+        (code, &refused["details"]["causes"][0]["reason"]),
+        (403, &json!("NamespaceTerminating"))
+    );
+    let mut finalized = marked.clone();
+    finalized["spec"]["finalizers"] = json!([]);
+    let (code, _) = api.ask("PUT", "/api/v1/namespaces/nope/finalize", finalized).await;
+    assert_eq!(code, 200);
+    assert_eq!(api.ask("GET", "/api/v1/namespaces/nope", Value::Null).await.0, 404);
+}
+
+#[tokio::test]
+async fn waits_for_rollouts() {
+    let api = Harness::start().await;
+    let deployments = "/apis/apps/v1/namespaces/default/deployments";
+    let deployment = json!({"metadata": {"name": "web"}, "spec": {
+        "selector": {"matchLabels": {"a": "b"}},
+        "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}}});
+    api.ask("POST", deployments, deployment).await;
+    let rollout = format!("{deployments}/web/rollout?timeoutSeconds=0");
+    let (code, waiting) = api.ask("GET", &rollout, Value::Null).await;
+    assert_eq!(code, 504, "{waiting}");
+    let rollout = format!("{deployments}/web/rollout?timeoutSeconds=30");
+    let done = async {
+        let status = json!({"status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}});
+        let path = format!("{deployments}/web/status");
+        api.ask_as("PATCH", &path, "application/merge-patch+json", status).await
+    };
+    let ((code, waited), _) = futures::join!(api.ask("GET", &rollout, Value::Null), done);
+    assert_eq!(
+        (code, &waited["message"]),
+        (200, &json!("deployment \"web\" successfully rolled out"))
+    );
+}
+
+#[tokio::test]
+async fn serves_openapi_under_hashes() {
+    let api = Harness::start().await;
+    let index = api.get("/openapi/v3").await;
+    let url = index["paths"]["apis/apps/v1"]["serverRelativeURL"].as_str().unwrap();
+    let request = api.request("GET", url).body(bytes::Bytes::new()).unwrap();
+    let response = api.full(request).await;
+    assert_eq!(response.headers()["cache-control"], "public, immutable");
+    assert!(response.headers()["expires"].to_str().unwrap().ends_with(" GMT"));
+    let document: Value = serde_json::from_slice(response.body()).unwrap();
+    let path = "/apis/apps/v1/namespaces/{namespace}/deployments/{name}";
+    assert!(document["paths"][path]["patch"].is_object());
+    let tag = response.headers()["etag"].clone();
+    let again = api.request("GET", url).header("if-none-match", tag);
+    assert_eq!(api.full(again.body(bytes::Bytes::new()).unwrap()).await.status(), 304);
 }

@@ -11,29 +11,29 @@ use planning::access::User;
 use serde_json::Value;
 use store::Memory;
 
-pub struct Harness {
-    pub api: Arc<Api>,
-    pub admin: String,
+pub(crate) struct Harness {
+    pub(crate) api: Arc<Api>,
+    pub(crate) admin: String,
 }
 
 /// The lines of a watch.
-pub struct Lines(BoxStream<'static, Result<Bytes, ApiError>>);
+pub(crate) struct Lines(BoxStream<'static, Result<Bytes, ApiError>>);
 
 impl Lines {
-    pub async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         let line = self.0.next().await.expect("the watch goes on").expect("a line");
         assert!(line.ends_with(b"\n"), "every event is a line");
         serde_json::from_slice(&line).expect("a line is JSON")
     }
 }
 
-pub fn signing_key() -> SigningKey {
+pub(crate) fn signing_key() -> SigningKey {
     let pair = rcgen::KeyPair::generate().unwrap();
     SigningKey { private_pem: pair.serialize_pem(), public_pem: pair.public_key_pem() }
 }
 
 impl Harness {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let api = Api::new(Arc::new(Memory::default()), Settings::new(signing_key())).unwrap();
         api.start(Vec::new()).await.unwrap();
         let masters = User::new("admin", &["system:masters"]);
@@ -41,18 +41,18 @@ impl Harness {
         Self { api, admin }
     }
 
-    pub async fn send(&self, request: Request<Bytes>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Bytes>) -> Answer {
         self.api.handle(request, Ipv4Addr::LOCALHOST.into()).await
     }
 
-    pub fn request(&self, method: &str, path: &str) -> http::request::Builder {
+    pub(crate) fn request(&self, method: &str, path: &str) -> http::request::Builder {
         Request::builder()
             .method(method.parse::<Method>().unwrap())
             .uri(path)
             .header("authorization", format!("Bearer {}", self.admin))
     }
 
-    pub async fn full(&self, request: Request<Bytes>) -> Response<Bytes> {
+    pub(crate) async fn full(&self, request: Request<Bytes>) -> Response<Bytes> {
         match self.send(request).await {
             Answer::Full(response) => response,
             _ => panic!("a full answer"),
@@ -60,12 +60,18 @@ impl Harness {
     }
 
     /// Asks with a JSON body (or none, for `Null`); the code and the JSON of the answer.
-    pub async fn ask(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
         self.ask_as(method, path, "", body).await
     }
 
     /// As [`Self::ask`], with a media type for the body.
-    pub async fn ask_as(&self, method: &str, path: &str, media: &str, body: Value) -> (u16, Value) {
+    pub(crate) async fn ask_as(
+        &self,
+        method: &str,
+        path: &str,
+        media: &str,
+        body: Value,
+    ) -> (u16, Value) {
         let bytes = if body.is_null() { Bytes::new() } else { body.to_string().into() };
         let mut request = self.request(method, path);
         if !media.is_empty() {
@@ -77,17 +83,17 @@ impl Harness {
         (code, body.unwrap_or_else(|_| String::from_utf8_lossy(response.body()).into()))
     }
 
-    pub async fn get(&self, path: &str) -> Value {
+    pub(crate) async fn get(&self, path: &str) -> Value {
         let (code, body) = self.ask("GET", path, Value::Null).await;
         assert_eq!(code, 200, "{path}: {body}");
         body
     }
 
-    pub async fn watch(&self, path: &str) -> Lines {
+    pub(crate) async fn watch(&self, path: &str) -> Lines {
         self.watch_as(path, "application/json").await
     }
 
-    pub async fn watch_as(&self, path: &str, accept: &str) -> Lines {
+    pub(crate) async fn watch_as(&self, path: &str, accept: &str) -> Lines {
         let request = self.request("GET", path).header("accept", accept);
         match self.send(request.body(Bytes::new()).unwrap()).await {
             Answer::Stream(head, lines) => {

@@ -1,8 +1,6 @@
 //! Lists and watches: pages, selectors, shapes, and what a watcher is told.
 
-mod harness;
-
-use harness::Harness;
+use crate::harness::Harness;
 use serde_json::{Value, json};
 
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";

@@ -1,10 +1,8 @@
 //! Who is let in, and what the documents of discovery and health say.
 
-mod harness;
-
+use crate::harness::Harness;
 use api::{Bound, Grant};
 use bytes::Bytes;
-use harness::Harness;
 use http::Request;
 use planning::access::User;
 use serde_json::{Value, json};
