@@ -2,12 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
-#[path = "network/lab.rs"]
-mod lab;
+#[path = "network/host.rs"]
+mod host;
+#[path = "network/namespace.rs"]
+mod namespace;
 
 use std::{io, net::Ipv4Addr};
 
-use lab::{Host, Namespace};
+use host::Host;
+use namespace::Namespace;
 use node::network::{ANSWERS, NetworkError};
 use planning::routing::Route;
 
@@ -45,16 +48,16 @@ fn pods_of_all_hosts_are_one_flat_network() {
         assert_eq!(refused, []);
     }
     for served in pods.iter().chain([&*one, &*two]) {
-        served.serve(80);
+        served.serve("x", 80);
     }
     for (client, source) in pods.iter().zip([a, b, c]) {
         for server in [a, b, c, HOST_ONE, HOST_TWO] {
             let seen = client.ask(server, 80).unwrap_or_else(|e| panic!("{source} {server}: {e}"));
-            assert_eq!(seen, source.to_string(), "nobody changes addresses on the way");
+            assert_eq!(seen, format!("x {source}"), "nobody changes addresses on the way");
         }
     }
-    assert_eq!(one.ask(a, 80).unwrap(), "10.98.0.1");
-    assert_eq!(one.ask(c, 80).unwrap(), "10.98.0.1");
+    assert_eq!(one.ask(a, 80).unwrap(), "x 10.98.0.1");
+    assert_eq!(one.ask(c, 80).unwrap(), "x 10.98.0.1");
     assert!(pods[0].ip("link show eth0").contains("mtu 1400"), "as the host's link has it");
 }
 
@@ -63,14 +66,14 @@ fn attaching_may_be_repeated_and_follows_a_new_sandbox() {
     let [host, _other] = hosts();
     let address = pod_address(1, 2);
     let (first, second) = (pod(&host, address), Namespace::new());
-    first.serve(80);
+    first.serve("first", 80);
     assert!(host.ask(address, 80).is_ok());
     let index = host.ip("-o link show ls2");
     let (same, new) = (first.pid(), second.pid());
     host.act(async |network| network.attach(same, address, "ls2").await.unwrap());
     assert_eq!(host.ip("-o link show ls2"), index, "a whole link stays");
     host.act(async |network| network.attach(new, address, "ls2").await.unwrap());
-    second.serve(80);
+    second.serve("second", 80);
     assert!(host.ask(address, 80).is_ok());
     assert!(!first.ip("link show").contains("eth0"));
 

@@ -9,9 +9,6 @@ use k8s_openapi::api::{
 
 use super::frontends::{Audience, Protocol};
 
-/// How long a client keeps its endpoint when the service does not say: Kubernetes' default.
-const AFFINITY_SECONDS: u32 = 10_800;
-
 /// One address that answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Endpoint {
@@ -45,8 +42,9 @@ pub enum Absence {
 pub struct Backends {
     /// In order, none twice. Empty: see `absence`.
     pub endpoints: Vec<Endpoint>,
-    /// A client comes back to the same endpoint within so many seconds.
-    pub affinity_seconds: Option<u32>,
+    /// A client comes back to the same endpoint, while that is there. It never expires, whatever
+    /// the service's `timeoutSeconds`: nothing is kept that could.
+    pub has_affinity: bool,
     pub masquerade: Masquerade,
     pub absence: Absence,
 }
@@ -56,7 +54,7 @@ impl Backends {
     pub fn single(address: SocketAddrV4) -> Self {
         Self {
             endpoints: vec![Endpoint { address, is_local: true }],
-            affinity_seconds: None,
+            has_affinity: false,
             masquerade: Masquerade::Outsiders,
             absence: Absence::Reject,
         }
@@ -100,7 +98,8 @@ impl Candidates {
         let elsewhere = only_local && endpoints.is_empty() && !self.usable(false).is_empty();
         Backends {
             endpoints,
-            affinity_seconds: affinity_seconds(service),
+            has_affinity: spec.and_then(|spec| spec.session_affinity.as_deref())
+                == Some("ClientIP"),
             masquerade: match (audience, only_local) {
                 (Audience::Internal, _) => Masquerade::Outsiders,
                 (Audience::External, false) => Masquerade::Everyone,
@@ -149,14 +148,4 @@ fn candidate(endpoint: &SliceEndpoint, port: u16, node: &str) -> Option<Candidat
         is_ready: ready && !terminating,
         is_draining: (serving || ready) && terminating,
     })
-}
-
-fn affinity_seconds(service: &Service) -> Option<u32> {
-    let spec = service.spec.as_ref()?;
-    if spec.session_affinity.as_deref() != Some("ClientIP") {
-        return None;
-    }
-    let config = spec.session_affinity_config.as_ref();
-    let given = config.and_then(|config| config.client_ip.as_ref()?.timeout_seconds);
-    Some(given.and_then(|seconds| u32::try_from(seconds).ok()).unwrap_or(AFFINITY_SECONDS))
 }

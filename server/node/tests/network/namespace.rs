@@ -1,18 +1,15 @@
-//! Hosts and pods as bare network namespaces, removed when the test ends.
+//! Network namespaces that stand for hosts and pods, removed when the test ends.
 
 use std::{
     fs::File,
-    future::Future,
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader, Write},
     net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream},
-    ops::Deref,
     process::{Child, Command, Stdio},
     thread,
     time::Duration,
 };
 
 use nix::sched::{CloneFlags, setns};
-use node::network::Network;
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -66,20 +63,20 @@ impl Namespace {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Listens in the background and answers every connection with the client's address.
-    pub(crate) fn serve(&self, port: u16) {
+    /// Listens in the background and answers every connection with a name and who asked.
+    pub(crate) fn serve(&self, name: &str, port: u16) {
         let listener = self.inside(|| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).unwrap());
+        let name = name.to_owned();
         thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {
-                use std::io::Write;
                 let peer = stream.peer_addr().unwrap().ip();
-                writeln!(stream, "{peer}").ok();
+                writeln!(stream, "{name} {peer}").ok();
             }
         });
     }
 
     /// Connects from inside; what the server said.
-    pub(crate) fn ask(&self, address: Ipv4Addr, port: u16) -> std::io::Result<String> {
+    pub(crate) fn ask(&self, address: Ipv4Addr, port: u16) -> io::Result<String> {
         self.inside(|| {
             let address = SocketAddrV4::new(address, port).into();
             let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
@@ -95,52 +92,5 @@ impl Drop for Namespace {
     fn drop(&mut self) {
         self.holder.kill().ok();
         self.holder.wait().ok();
-    }
-}
-
-/// A namespace with a link to another host.
-pub(crate) struct Host {
-    space: Namespace,
-    address: Ipv4Addr,
-}
-
-impl Deref for Host {
-    type Target = Namespace;
-    fn deref(&self) -> &Namespace {
-        &self.space
-    }
-}
-
-impl Host {
-    /// Two hosts on one link; each gets an address of the same /24.
-    pub(crate) fn pair(addresses: [Ipv4Addr; 2]) -> [Self; 2] {
-        let hosts = addresses.map(|address| Self { space: Namespace::new(), address });
-        let peer = hosts[1].pid();
-        hosts[0].ip(&format!("link add eth0 type veth peer name eth0 netns {peer}"));
-        for host in &hosts {
-            host.ip("link set lo up");
-            host.ip(&format!("address add {}/24 dev eth0", host.address));
-            host.ip("link set eth0 mtu 1400 up");
-            // The strictest that distributions set.
-            host.run("sysctl -qw net.ipv4.conf.all.rp_filter=1");
-            host.act(async |_| ());
-        }
-        hosts
-    }
-
-    /// Does something with this host's network, made ready.
-    pub(crate) fn act<T, F>(&self, act: impl FnOnce(Network) -> F + Send) -> T
-    where
-        T: Send,
-        F: Future<Output = T>,
-    {
-        self.inside(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.unwrap().block_on(async {
-                let mut network = Network::open("10.43.0.0/16".parse().unwrap()).unwrap();
-                network.prepare(self.address).await.unwrap();
-                act(network).await
-            })
-        })
     }
 }
