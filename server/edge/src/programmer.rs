@@ -1,6 +1,6 @@
 //! Brings the kernel's rules to what a table says.
 
-use std::{collections::BTreeSet, fs, io};
+use std::{collections::BTreeSet, fs, io, path::Path};
 
 use planning::routing::{Frontend, Protocol, Table};
 use thiserror::Error;
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Lets packets that come back from an endpoint reach a client at 127.0.0.1.
-const ROUTE_LOCALNET: &str = "/proc/sys/net/ipv4/conf/all/route_localnet";
+const ROUTE_LOCALNET: &str = "ipv4/conf/all/route_localnet";
 
 /// What the data plane could not do.
 #[derive(Debug, Error)]
@@ -111,7 +111,8 @@ impl Programmer {
         });
         if !is_untouched || written.is_reload {
             // Docker may have started, or its rules may have been made anew.
-            let localnet = written.is_reload.then(|| allow_localnet().err()).flatten();
+            let localnet =
+                written.is_reload.then(|| allow_localnet(&self.settings.sysctls).err()).flatten();
             let docker = allow_in_docker(&mut self.netlink)?.warning();
             self.warnings = localnet.into_iter().chain(docker).collect();
         }
@@ -163,29 +164,30 @@ struct Written {
     is_reload: bool,
 }
 
-/// Takes back every rule that we made in the network namespace of the calling thread.
+/// Takes back every rule that we made in the network namespace of the calling thread. `sysctls` is
+/// the folder of [`Settings::sysctls`].
 ///
 /// # Errors
 /// When the kernel refuses.
-pub fn clear() -> Result<(), EdgeError> {
+pub fn clear(sysctls: &Path) -> Result<(), EdgeError> {
     let mut netlink = Netlink::open().map_err(EdgeError::Open)?;
     let mut batch = Batch::new();
     delete_table(&mut batch);
     netlink.commit(batch)?;
     forbid_in_docker(&mut netlink)?;
-    if let Err(error) = fs::write(ROUTE_LOCALNET, "0") {
-        warn!(%error, "{ROUTE_LOCALNET} stays as it is");
+    if let Err(error) = fs::write(sysctls.join(ROUTE_LOCALNET), "0") {
+        warn!(%error, "the setting route_localnet stays on");
     }
     Ok(())
 }
 
 /// Our rules guard 127.0.0.1 against neighbours, so they must stand first.
-fn allow_localnet() -> Result<(), String> {
-    let read = fs::read_to_string(ROUTE_LOCALNET);
-    if read.is_ok_and(|value| value.trim() == "1") {
+fn allow_localnet(sysctls: &Path) -> Result<(), String> {
+    let setting = sysctls.join(ROUTE_LOCALNET);
+    if fs::read_to_string(&setting).is_ok_and(|value| value.trim() == "1") {
         return Ok(());
     }
-    fs::write(ROUTE_LOCALNET, "1").map_err(|error| {
+    fs::write(&setting, "1").map_err(|error| {
         format!(
             "node ports do not answer at 127.0.0.1 of this host ({error}): run \
              `sysctl -w net.ipv4.conf.all.route_localnet=1` on it"

@@ -17,6 +17,7 @@ use rtnetlink::packet_route::route::RouteScope;
 use thiserror::Error;
 
 pub use routes::Refusal;
+pub use sysctl::{SYSCTLS_IN_AGENT, SYSCTLS_ON_HOST, sysctls};
 
 /// How the names of the host's ends of pods' links start.
 pub const LINK_PREFIX: &str = "ls";

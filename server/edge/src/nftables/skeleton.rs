@@ -1,5 +1,7 @@
 //! The fixed part of our table: where it is hooked in, and what it does to every packet.
 
+use std::path::PathBuf;
+
 use ipnet::Ipv4Net;
 
 use super::{
@@ -10,11 +12,14 @@ use super::{
 };
 use crate::netlink::Batch;
 
-/// The address ranges of the cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the rules need to know of the cluster and of the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
+    /// The address ranges of the cluster.
     pub pods: Ipv4Net,
     pub services: Ipv4Net,
+    /// The folder `/proc/sys/net`, or where it can be written.
+    pub sysctls: PathBuf,
 }
 
 /// The chain that refuses a connection.

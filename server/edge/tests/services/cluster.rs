@@ -24,7 +24,11 @@ pub(crate) fn pod_address(host: u8, pod: u8) -> Ipv4Addr {
 }
 
 pub(crate) fn settings() -> Settings {
-    Settings { pods: "10.42.0.0/16".parse().unwrap(), services: "10.43.0.0/16".parse().unwrap() }
+    Settings {
+        pods: "10.42.0.0/16".parse().unwrap(),
+        services: "10.43.0.0/16".parse().unwrap(),
+        sysctls: "/proc/sys/net".into(),
+    }
 }
 
 /// A switch with hosts 1 and 2, which are nodes, and host 3, which is not.

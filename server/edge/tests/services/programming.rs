@@ -103,10 +103,10 @@ fn passes_dockers_firewall() {
         );
         assert_eq!(rules.lines().count(), 3, "{rules}");
     }
-    lab.on(1, || clear().unwrap());
+    lab.on(1, || clear(&settings().sysctls).unwrap());
     assert_eq!(host.run("iptables-nft -S DOCKER-USER").lines().count(), 2);
     assert!(!host.run("nft list ruleset").contains("longshore"));
-    lab.on(1, || clear().unwrap());
+    lab.on(1, || clear(&settings().sysctls).unwrap());
 }
 
 #[test]
