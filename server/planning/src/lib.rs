@@ -5,6 +5,7 @@
 pub mod access;
 pub mod accounts;
 pub mod admission;
+pub mod backends;
 pub mod bootstrap;
 pub mod conditions;
 pub mod controllers;

@@ -15,7 +15,7 @@ use object::{
 };
 
 pub use entry::{Change, Entry};
-pub use summary::{HostPort, NodeSummary, Phase, PodSummary};
+pub use summary::{DnsName, HostPort, NamedPort, NodeSummary, Phase, PodSummary};
 
 #[derive(Clone, Default)]
 pub struct World {
@@ -131,6 +131,18 @@ impl World {
             .range(from..)
             .take_while(move |(k, p, v, _)| *k == kind && *p == path && *v == value)
             .filter_map(|(_, _, _, key)| self.objects.get(key))
+    }
+
+    /// The objects of a kind in one namespace that have this label, in order of name.
+    pub fn labelled<'w>(
+        &'w self,
+        kind: &str,
+        namespace: &str,
+        label: &str,
+        value: &str,
+    ) -> impl Iterator<Item = &'w Arc<Entry>> {
+        let name = index_name(kind, namespace, label, value);
+        self.under(&self.by_label, name).filter_map(|key| self.objects.get(key))
     }
 
     /// The objects of a kind in one namespace that a selector means, in order of name.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Pod, PodStatus};
+use k8s_openapi::api::core::v1::{ContainerPort, Pod, PodSpec, PodStatus};
 use kinds::{AnyObject, Typed};
 use object::selector::LabelSelector;
 use serde::Deserialize;
@@ -42,6 +42,23 @@ pub struct PodSummary {
     pub restarts: i32,
     pub requests: Resources,
     pub host_ports: Vec<HostPort>,
+    /// Ports of containers that Services may name.
+    pub named_ports: Box<[NamedPort]>,
+    /// Under which name of which headless Service the pod wants to be found.
+    pub dns_name: Option<Box<DnsName>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedPort {
+    pub name: String,
+    pub protocol: String,
+    pub port: i32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DnsName {
+    pub hostname: String,
+    pub subdomain: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,7 +89,8 @@ impl PodSummary {
         let spec = pod.spec.as_ref();
         let status = pod.status.as_ref();
         let containers = spec.into_iter().flat_map(|spec| &spec.containers);
-        let ports = containers.flat_map(|container| container.ports.iter().flatten());
+        let ports: Vec<&ContainerPort> =
+            containers.flat_map(|container| container.ports.iter().flatten()).collect();
         Self {
             node: spec.and_then(|spec| spec.node_name.as_deref()).unwrap_or_default().into(),
             phase: phase(status),
@@ -88,17 +106,34 @@ impl PodSummary {
                 .max()
                 .unwrap_or(0),
             requests: Resources::requested_by(pod),
-            host_ports: ports
-                .filter_map(|port| {
-                    Some(HostPort {
-                        ip: port.host_ip.clone().filter(|ip| ip != "0.0.0.0").unwrap_or_default(),
-                        protocol: port.protocol.clone().unwrap_or_else(|| "TCP".to_owned()),
-                        port: port.host_port.filter(|port| *port > 0)?,
-                    })
-                })
-                .collect(),
+            host_ports: ports.iter().filter_map(|port| host_port(port)).collect(),
+            named_ports: ports.iter().filter_map(|port| named_port(port)).collect(),
+            dns_name: spec.and_then(dns_name),
         }
     }
+}
+
+fn host_port(port: &ContainerPort) -> Option<HostPort> {
+    Some(HostPort {
+        ip: port.host_ip.clone().filter(|ip| ip != "0.0.0.0").unwrap_or_default(),
+        protocol: protocol(port),
+        port: port.host_port.filter(|port| *port > 0)?,
+    })
+}
+
+fn named_port(port: &ContainerPort) -> Option<NamedPort> {
+    let name = port.name.clone().filter(|name| !name.is_empty())?;
+    Some(NamedPort { name, protocol: protocol(port), port: port.container_port })
+}
+
+fn protocol(port: &ContainerPort) -> String {
+    port.protocol.clone().unwrap_or_else(|| "TCP".to_owned())
+}
+
+fn dns_name(spec: &PodSpec) -> Option<Box<DnsName>> {
+    let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let (hostname, subdomain) = (given(&spec.hostname)?, given(&spec.subdomain)?);
+    Some(Box::new(DnsName { hostname, subdomain }))
 }
 
 fn phase(status: Option<&PodStatus>) -> Phase {
