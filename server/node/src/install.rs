@@ -15,6 +15,7 @@ use crate::{
     AgentConfig, Docker, Engine,
     config::{CONFIG_PATH, DATA, MEMORY},
     docker::AgentLaunch,
+    network::SYSCTLS_ON_HOST,
     runtime::{Runtime, RuntimeError},
 };
 use image::AgentImage;
@@ -25,8 +26,6 @@ const AGENT_IMAGE: &str = "longshore.dev/agent-image";
 const AGENT_CONFIG: &str = "longshore.dev/agent-config";
 /// What the work of an agent takes.
 const CAPABILITIES: [&str; 3] = ["NET_ADMIN", "SYS_ADMIN", "SYS_PTRACE"];
-/// Kernel settings that belong to the host's network.
-const NETWORK_SETTINGS: &str = "/proc/sys/net";
 
 #[derive(Debug, Error)]
 pub enum InstallError {
@@ -105,7 +104,7 @@ pub async fn remove(docker_url: &str, node: &str, purge: bool) -> Result<(), Ins
         image: image.name.clone(),
         command: vec!["clear".to_owned()],
         labels: [(AGENT.to_owned(), node.to_owned())].into(),
-        folders: vec![DATA.to_owned(), MEMORY.to_owned(), NETWORK_SETTINGS.to_owned()],
+        folders: vec![DATA.to_owned(), MEMORY.to_owned(), SYSCTLS_ON_HOST.to_owned()],
         capabilities: CAPABILITIES.map(str::to_owned).to_vec(),
         ..AgentLaunch::default()
     };
@@ -149,7 +148,7 @@ fn agent(config: &AgentConfig, image: &AgentImage, text: &[u8]) -> AgentLaunch {
         image: image.name.clone(),
         command: words(&["node", "--config", CONFIG_PATH]),
         labels: labels.map(|(k, v)| (k.to_owned(), v)).into_iter().collect::<BTreeMap<_, _>>(),
-        folders: vec![path(config.data()), path(config.memory()), NETWORK_SETTINGS.to_owned()],
+        folders: vec![path(config.data()), path(config.memory()), SYSCTLS_ON_HOST.to_owned()],
         files: vec![config.socket.clone()],
         capabilities: words(&CAPABILITIES),
         is_service: true,

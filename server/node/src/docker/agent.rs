@@ -18,7 +18,10 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt};
 
 use super::{Docker, convert::log_config, failed, filter};
-use crate::runtime::{LogOptions, Result, Runtime, RuntimeError};
+use crate::{
+    network::{SYSCTLS_IN_AGENT, SYSCTLS_ON_HOST},
+    runtime::{LogOptions, Result, Runtime, RuntimeError},
+};
 
 /// How long an agent gets to end.
 const STOP_TIMEOUT_S: i32 = 10;
@@ -30,7 +33,8 @@ pub(crate) struct AgentLaunch {
     pub(crate) image: String,
     pub(crate) command: Vec<String>,
     pub(crate) labels: BTreeMap<String, String>,
-    /// Paths that are the same on the host and inside, made when they are missing.
+    /// Paths that are the same on the host and inside, made when they are missing; only the
+    /// kernel's settings are elsewhere inside.
     pub(crate) folders: Vec<String>,
     /// Paths that have to be there.
     pub(crate) files: Vec<String>,
@@ -188,7 +192,7 @@ fn body(launch: &AgentLaunch) -> ContainerCreateBody {
         cap_add: Some(launch.capabilities.clone()),
         // Its own profile forbids mounts and other processes' namespaces, which are its work.
         security_opt: Some(vec!["apparmor=unconfined".to_owned()]),
-        binds: Some(launch.folders.iter().map(|path| format!("{path}:{path}")).collect()),
+        binds: Some(launch.folders.iter().map(|path| bind(path)).collect()),
         mounts: Some(launch.files.iter().map(file).collect()),
         log_config: Some(log_config()),
         restart_policy: Some(RestartPolicy { name: Some(restart), maximum_retry_count: None }),
@@ -201,4 +205,10 @@ fn body(launch: &AgentLaunch) -> ContainerCreateBody {
         host_config: Some(host_config),
         ..ContainerCreateBody::default()
     }
+}
+
+/// Nothing may be mounted over `/proc` in a container, and its own settings can only be read.
+fn bind(path: &str) -> String {
+    let inside = if path == SYSCTLS_ON_HOST { SYSCTLS_IN_AGENT } else { path };
+    format!("{path}:{inside}")
 }
