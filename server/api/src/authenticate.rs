@@ -21,9 +21,9 @@ impl Api {
     ///
     /// # Errors
     /// 401 for a token that is not ours, has expired or whose owner is gone.
-    pub fn authenticate(&self, token: Option<&str>) -> Result<User, ApiError> {
+    pub async fn authenticate(&self, token: Option<&str>) -> Result<User, ApiError> {
         let Some(token) = token else { return Ok(User::anonymous()) };
-        let bearer = self.bearer(token).ok_or_else(unauthorized)?;
+        let bearer = self.bearer(token).await?.ok_or_else(unauthorized)?;
         if !bearer.audiences.iter().any(|audience| audience == self.tokens.issuer()) {
             return Err(unauthorized());
         }
@@ -31,19 +31,28 @@ impl Api {
     }
 
     /// What a token says, as long as everything that it is bound to lives.
-    pub(crate) fn bearer(&self, token: &str) -> Option<Bearer> {
-        let bearer = self.tokens.verify(token)?;
+    pub(crate) async fn bearer(&self, token: &str) -> Result<Option<Bearer>, ApiError> {
+        let Some(bearer) = self.tokens.verify(token) else { return Ok(None) };
+        if self.all_live(&bearer.bound) {
+            return Ok(Some(bearer));
+        }
+        // Another copy may have made the object a moment ago.
+        self.catch_up().await?;
+        Ok(self.all_live(&bearer.bound).then_some(bearer))
+    }
+
+    fn all_live(&self, bound: &[Bound]) -> bool {
         let lives = |bound: &Bound| {
             let stored = self.store.get(&bound.key())?;
             let meta = Meta::read(&stored.body).ok()?;
             (*meta.uid == bound.uid).then_some(())
         };
-        bearer.bound.iter().all(|bound| lives(bound).is_some()).then_some(bearer)
+        bound.iter().all(|bound| lives(bound).is_some())
     }
 
     /// The user in whose name a request acts: its sender, or whom its headers name.
     pub(crate) async fn sender(&self, headers: &HeaderMap) -> Result<User, ApiError> {
-        let user = self.authenticate(bearer_token(headers)?)?;
+        let user = self.authenticate(bearer_token(headers)?).await?;
         let Some(other) = impersonated(headers)? else { return Ok(user) };
         for attributes in impersonation(&other) {
             self.authorize(&user, &attributes).await?;

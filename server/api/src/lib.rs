@@ -40,6 +40,8 @@ use object::ApiError;
 use planning::access::User;
 use store::Store;
 
+use crate::streams::Tunnels;
+
 pub use reviews::hash_password;
 pub use settings::{Settings, SigningKey};
 pub use tokens::{Bound, Grant, Token, Tokens};
@@ -50,6 +52,7 @@ pub struct Api {
     settings: Settings,
     tokens: Tokens,
     feed: Arc<world::Feed>,
+    tunnels: Tunnels,
 }
 
 /// What a request is answered with.
@@ -69,7 +72,7 @@ impl Api {
     pub fn new(store: Arc<dyn Store>, settings: Settings) -> Result<Arc<Self>, ApiError> {
         let tokens = Tokens::new(&settings.signing_key, &settings.issuer)?;
         let feed = world::Feed::new();
-        Ok(Arc::new(Self { store, settings, tokens, feed }))
+        Ok(Arc::new(Self { store, settings, tokens, feed, tunnels: Tunnels::default() }))
     }
 
     /// The API as one user sees it, without HTTP.
@@ -80,6 +83,11 @@ impl Api {
     /// Who signs tokens.
     pub fn tokens(&self) -> &Tokens {
         &self.tokens
+    }
+
+    /// The agents that are connected to this copy.
+    pub fn tunnels(&self) -> &Tunnels {
+        &self.tunnels
     }
 
     /// Waits until this copy's memory holds the newest write of any copy.

@@ -237,10 +237,11 @@ impl Client for LocalClient {
         &self,
         key: &Key,
         subresource: &str,
-        _query: &str,
+        query: &str,
     ) -> Result<Connection, ApiError> {
         let target = Target::of_key(key, subresource)?;
         self.authorize(Verb::Get, &target, "").await?;
-        Err(ApiError::unavailable(format!("no agent is connected that could open {subresource}")))
+        self.api.authorize_stream(&self.user, &target).await?;
+        self.api.connect(&target, query).await
     }
 }

@@ -31,6 +31,7 @@ struct Incoming<'r> {
     method: &'r Method,
     headers: &'r HeaderMap,
     query: Query,
+    raw_query: &'r str,
     body: &'r Bytes,
     user: User,
 }
@@ -102,6 +103,7 @@ impl Api {
                 method: &parts.method,
                 headers: &parts.headers,
                 query: Query::parse(parts.uri.query().unwrap_or_default()),
+                raw_query: parts.uri.query().unwrap_or_default(),
                 body: &body,
                 user: self.sender(&parts.headers).await?,
             };
@@ -163,6 +165,9 @@ impl Api {
             wanted.fields = incoming.query.get("fieldSelector").unwrap_or_default().to_owned();
         }
         self.authorize(&incoming.user, &wanted).await?;
+        if target.sub().is_some_and(|sub| sub.connects) {
+            return self.handle_stream(&incoming, &target).await;
+        }
         match verb {
             Verb::Watch => self.handle_watch(&incoming, &target).await,
             Verb::Get => self.handle_get(&incoming, &target).await.map(Answer::Full),
@@ -235,6 +240,24 @@ impl Api {
         let private = HeaderValue::from_static("no-cache, private");
         head.headers_mut().insert(header::CACHE_CONTROL, private);
         Ok(Answer::Stream(head, lines))
+    }
+
+    /// A log is plain text; everything else is an upgrade.
+    async fn handle_stream(
+        &self,
+        incoming: &Incoming<'_>,
+        target: &Target,
+    ) -> Result<Answer, ApiError> {
+        self.authorize_stream(&incoming.user, target).await?;
+        if target.sub().is_some_and(|sub| sub.verbs.contains(&Verb::Create)) {
+            check_upgrade(incoming.headers)?;
+            return self.connect(target, incoming.raw_query).await.map(Answer::Connect);
+        }
+        let chunks = self.read_log(target, incoming.raw_query).await?;
+        let mut head = Response::new(());
+        let media = HeaderValue::from_static("text/plain; charset=utf-8");
+        head.headers_mut().insert(header::CONTENT_TYPE, media);
+        Ok(Answer::Stream(head, chunks))
     }
 
     async fn handle_delete(
@@ -325,6 +348,15 @@ fn verb_of(incoming: &Incoming<'_>, target: &Target) -> Result<Verb, ApiError> {
         return Err(not_allowed());
     }
     Ok(verb)
+}
+
+/// Streams that take input are upgraded, and only then opened.
+fn check_upgrade(headers: &HeaderMap) -> Result<(), ApiError> {
+    let upgrade = headers.get(header::UPGRADE).and_then(|value| value.to_str().ok());
+    match upgrade {
+        Some(protocol) if protocol.eq_ignore_ascii_case("websocket") => Ok(()),
+        _ => Err(ApiError::bad_request("Upgrade request required")),
+    }
 }
 
 fn discover(incoming: &Incoming<'_>, asked: &Discovery) -> Result<Response<Bytes>, ApiError> {

@@ -37,7 +37,7 @@ impl Api {
         object.prepare_create();
         object.metadata_mut().creation_timestamp = Some(meta::now());
         let status = match answered {
-            Answered::Token => self.review_token(&object.to_value()["spec"]),
+            Answered::Token => self.review_token(&object.to_value()["spec"]).await?,
             Answered::Session => self.log_in(&document["spec"]).await?,
             _ => {
                 check_namespace(target, &document)?;
@@ -52,10 +52,10 @@ impl Api {
     }
 
     /// Whose token it is, if one of the audiences that are asked for takes it.
-    fn review_token(&self, spec: &Value) -> Value {
+    async fn review_token(&self, spec: &Value) -> Result<Value, ApiError> {
         let token = spec["token"].as_str().unwrap_or_default();
-        let Some(bearer) = self.bearer(token) else {
-            return json!({"error": "the token is not valid"});
+        let Some(bearer) = self.bearer(token).await? else {
+            return Ok(json!({"error": "the token is not valid"}));
         };
         let own = [Value::from(self.tokens.issuer())];
         let asked = spec["audiences"].as_array().filter(|list| !list.is_empty());
@@ -67,12 +67,12 @@ impl Api {
             .filter(|audience| wanted.iter().any(|wanted| wanted == audience))
             .collect();
         if taken.is_empty() {
-            return json!({"error": "the token is not for any of the audiences"});
+            return Ok(json!({"error": "the token is not for any of the audiences"}));
         }
-        json!({
+        Ok(json!({
             "authenticated": true, "audiences": taken,
             "user": describe(&bearer.user.clone().authenticated()),
-        })
+        }))
     }
 
     /// A token for a user who knows the password. What was wrong is not told.

@@ -1,5 +1,6 @@
 //! What a request does to objects, whoever sends it: HTTP or a client in process.
 
+pub(crate) mod connect;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod delete_collection;

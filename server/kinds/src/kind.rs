@@ -81,6 +81,14 @@ pub struct Subresource<T: 'static> {
     pub progress: Option<fn(&T) -> Progress>,
 }
 
+/// Where a stream leads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Destination {
+    pub node: String,
+    /// Empty for a stream to the pod as a whole.
+    pub container: String,
+}
+
 /// How far an object is on its way to what its spec says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -273,6 +281,15 @@ pub trait Kind: Sized + 'static {
     fn is_held(_object: &Self::Object) -> bool {
         false
     }
+    /// Where a stream to the object leads (pods), given the subresource that opens it and the
+    /// container that the request names, which may be empty.
+    fn destination(
+        _object: &Self::Object,
+        _subresource: &str,
+        _container: &str,
+    ) -> Result<Destination, ApiError> {
+        Ok(Destination::default())
+    }
     /// What else changes when a deletion sets `deletionTimestamp`: a namespace's phase.
     fn prepare_delete(_object: &mut Self::Object) {}
     /// Fills what the user left out.
@@ -310,6 +327,7 @@ pub trait AnyObject: Any + Send + Sync {
     /// The grace period of a deletion that asks for one or none; `None` deletes at once.
     fn grace_seconds(&self, asked: Option<i64>) -> Option<i64>;
     fn is_held(&self) -> bool;
+    fn destination(&self, subresource: &str, container: &str) -> Result<Destination, ApiError>;
     fn prepare_delete(&mut self);
     /// `autoscaling/v1 Scale` of the object: replicas, status replicas, selector.
     fn scale(&self) -> Option<(i32, i32, String)>;
@@ -395,6 +413,9 @@ impl<K: Kind> AnyObject for Typed<K> {
     }
     fn is_held(&self) -> bool {
         K::is_held(&self.0)
+    }
+    fn destination(&self, subresource: &str, container: &str) -> Result<Destination, ApiError> {
+        K::destination(&self.0, subresource, container)
     }
     fn prepare_delete(&mut self) {
         K::prepare_delete(&mut self.0);

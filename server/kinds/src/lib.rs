@@ -42,8 +42,9 @@ pub mod token_review;
 pub mod user;
 
 pub use kind::{
-    Answered, AnyObject, Column, ColumnDef, Decoded, Field, Kind, KindDef, Post, PostDef, Progress,
-    ScaleFns, Scope, Subresource, SubresourceDef, Typed, Verb, cast, cast_mut, column, field,
+    Answered, AnyObject, Column, ColumnDef, Decoded, Destination, Field, Kind, KindDef, Post,
+    PostDef, Progress, ScaleFns, Scope, Subresource, SubresourceDef, Typed, Verb, cast, cast_mut,
+    column, field,
 };
 
 use std::sync::OnceLock;

@@ -1,11 +1,14 @@
 //! Pod.
 
 mod binding;
+mod destination;
 mod table;
 
 use k8s_openapi::api::core::v1;
 
-use crate::{Column, Field, Kind, Post, Subresource, Verb, field};
+use object::ApiError;
+
+use crate::{Column, Destination, Field, Kind, Post, Subresource, Verb, field};
 
 pub struct Pod;
 
@@ -47,6 +50,14 @@ impl Kind for Pod {
     fn prepare_create(pod: &mut v1::Pod) {
         let phase = Some("Pending".to_owned());
         pod.status = Some(v1::PodStatus { phase, ..Default::default() });
+    }
+
+    fn destination(
+        pod: &v1::Pod,
+        subresource: &str,
+        container: &str,
+    ) -> Result<Destination, ApiError> {
+        destination::destination(pod, subresource, container)
     }
 
     /// A pod that has no node, or has ended, has nothing to wait for.

@@ -78,11 +78,11 @@ async fn users_log_in() {
     assert_eq!(code, 201, "{session}");
     assert!(session["spec"]["password"].is_null());
     let token = session["status"]["token"].as_str().unwrap();
-    let user = api.api.authenticate(Some(token)).unwrap();
+    let user = api.api.authenticate(Some(token)).await.unwrap();
     assert_eq!(user.name, "jane");
     assert!(user.is_in("team") && user.is_in("system:authenticated"));
     api.ask("DELETE", "/apis/longshore.dev/v1/users/jane", Value::Null).await;
-    assert!(api.api.authenticate(Some(token)).is_err());
+    assert!(api.api.authenticate(Some(token)).await.is_err());
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn bound_tokens_need_their_object() {
     };
     let grant = Grant::new(User::node("one"), vec![gone], 60);
     let token = api.api.tokens().issue(&grant).unwrap().text;
-    assert!(api.api.authenticate(Some(&token)).is_err());
+    assert!(api.api.authenticate(Some(&token)).await.is_err());
 }
 
 #[tokio::test]
