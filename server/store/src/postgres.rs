@@ -9,6 +9,7 @@ mod follower;
 mod leases;
 mod load;
 mod log;
+mod session;
 mod writer;
 
 use std::sync::Arc;
@@ -51,6 +52,8 @@ pub enum OpenError {
     /// Worth trying again.
     #[error("the database does not answer: {0}")]
     Away(String),
+    #[error("the database refuses the connection: {0}")]
+    Denied(String),
     #[error("the database's tables can not be brought up to date: {0}")]
     Schema(String),
     #[error(
@@ -80,10 +83,8 @@ impl Postgres {
     pub async fn open(options: PostgresOptions) -> Result<Self, OpenError> {
         let connect = connect::options(&options.url)?;
         connect::migrate(&connect).await?;
-        let pool = connect::pool(&connect);
         let envelope = Arc::new(Envelope::new(&options.key, options.is_secret));
-        connect::prove_key(&pool, &envelope).await?;
-        let follower = Arc::new(Follower::new(pool, envelope, options.limits).await?);
+        let follower = Arc::new(Follower::new(&connect, envelope, options.limits).await?);
 
         let copy = follower::copy_name();
         let (writes, requests) = mpsc::channel(WAITING_MAX);

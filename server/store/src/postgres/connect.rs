@@ -58,8 +58,7 @@ pub(super) async fn is_alive(connection: &mut PgConnection) -> bool {
 
 /// Applies the migrations that are missing; those of a newer server are left alone.
 pub(super) async fn migrate(options: &PgConnectOptions) -> Result<(), OpenError> {
-    let mut connection =
-        connect(options).await.map_err(|error| OpenError::Away(error.to_string()))?;
+    let mut connection = connect(options).await.map_err(|error| unopened(&error))?;
     let mut migrator =
         Migrator { ..Migrator::with_migrations(MIGRATIONS.iter().cloned().collect()) };
     migrator.set_ignore_missing(true).create_schema(SCHEMA);
@@ -85,6 +84,17 @@ pub(super) async fn prove_key(pool: &PgPool, envelope: &Envelope) -> Result<(), 
     .map_err(away)?;
     let proof = sqlx::query_scalar!("SELECT proof FROM envelope").fetch_one(pool).await;
     if envelope.accepts(&proof.map_err(away)?) { Ok(()) } else { Err(OpenError::OtherKey) }
+}
+
+/// A wrong password or name will not get better; all else may.
+fn unopened(error: &sqlx::Error) -> OpenError {
+    const NOT_AUTHORIZED: &str = "28";
+    const NO_SUCH_DATABASE: &str = "3D";
+    let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
+    match [NOT_AUTHORIZED, NO_SUCH_DATABASE].iter().any(|class| code.starts_with(class)) {
+        true => OpenError::Denied(describe(error)),
+        false => OpenError::Away(error.to_string()),
+    }
 }
 
 /// What a caller is told when Postgres fails a request that writes nothing.

@@ -11,7 +11,10 @@ use std::{
 
 use async_trait::async_trait;
 use chacha20poly1305::aead::{OsRng, rand_core::RngCore};
-use sqlx::{PgPool, postgres::PgListener};
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgListener},
+};
 use tokio::{
     sync::{Mutex, mpsc, oneshot},
     time::sleep,
@@ -24,6 +27,7 @@ use super::{
     envelope::Envelope,
     load,
     log::{self, Tail},
+    session::Session,
 };
 use crate::{
     Change, Limits, Range, StoreError,
@@ -43,6 +47,8 @@ pub(super) type Check = oneshot::Sender<Result<u64, StoreError>>;
 pub(super) struct Follower {
     cache: Arc<Cache>,
     pool: PgPool,
+    /// For asking what the newest revision is, which every consistent read waits for.
+    session: Mutex<Session>,
     envelope: Arc<Envelope>,
     /// The log is known to be gone up to here.
     compacted: AtomicU64,
@@ -53,14 +59,17 @@ pub(super) struct Follower {
 impl Follower {
     /// Reads every object into memory.
     pub(super) async fn new(
-        pool: PgPool,
+        options: &PgConnectOptions,
         envelope: Arc<Envelope>,
         limits: Limits,
     ) -> Result<Self, OpenError> {
+        let pool = connect::pool(options);
+        connect::prove_key(&pool, &envelope).await?;
         let loaded = load::everything(&pool, &envelope).await?;
         Ok(Self {
             cache: Arc::new(Cache::new(limits, loaded.objects, loaded.revision)),
             pool,
+            session: Mutex::new(Session::new(options.clone())),
             envelope,
             compacted: AtomicU64::new(loaded.compacted),
             gate: Mutex::new(()),
@@ -131,11 +140,7 @@ impl Follower {
     /// Asks for the newest committed revision and goes there.
     pub(super) async fn refresh(&self) -> Result<u64, StoreError> {
         let seen = self.cache.revision();
-        let newest = sqlx::query_scalar!("SELECT revision FROM counter")
-            .fetch_one(&self.pool)
-            .await
-            .map_err(connect::away)?;
-        let newest = unsigned(newest);
+        let newest = unsigned(self.session.lock().await.newest().await.map_err(connect::away)?);
         if newest < seen {
             let _gate = self.gate.lock().await;
             self.load_again().await?;

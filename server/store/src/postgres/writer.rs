@@ -7,36 +7,26 @@ use sqlx::{
     Connection, PgConnection,
     postgres::{PgConnectOptions, PgDatabaseError, PgSeverity},
 };
-use tokio::{
-    sync::mpsc,
-    time::{Instant, sleep, timeout},
-};
+use tokio::{sync::mpsc, time::timeout};
 
 use super::{
     batch::{self, Arrays, Outcome, Reply, Request, Round},
     connect,
     follower::Follower,
+    session::Session,
 };
 use crate::StoreError;
 
-/// How long a batch waits for a Postgres that is away, as when it restarts.
-const PATIENCE: Duration = Duration::from_secs(3);
-const RECONNECT_DELAY: Duration = Duration::from_millis(50);
 /// After this a batch's outcome is unknown.
 const COMMIT_TIME_MAX: Duration = Duration::from_secs(30);
-/// A connection that was idle for longer is tried first: a batch sent into one that Postgres has
-/// closed has an unknown outcome.
-const IDLE_MAX: Duration = Duration::from_millis(20);
 const DRAIN_MAX: usize = 1024;
 
 pub(super) struct Writer {
-    options: PgConnectOptions,
+    session: Session,
     follower: Arc<Follower>,
     copy: String,
     requests: mpsc::Receiver<Request>,
     waiting: VecDeque<Request>,
-    /// With the time of its last use.
-    connection: Option<(PgConnection, Instant)>,
 }
 
 /// Why a batch was not committed, or may not have been.
@@ -56,7 +46,8 @@ impl Writer {
         copy: String,
         requests: mpsc::Receiver<Request>,
     ) -> Self {
-        Self { options, follower, copy, requests, waiting: VecDeque::new(), connection: None }
+        let session = Session::new(options);
+        Self { session, follower, copy, requests, waiting: VecDeque::new() }
     }
 
     pub(super) async fn run(mut self) {
@@ -137,37 +128,16 @@ impl Writer {
     }
 
     async fn commit(&mut self, rounds: &[Round]) -> Result<Vec<Reply>, Failure> {
-        let mut connection = self.connect().await?;
+        let mut connection = self.session.take().await.map_err(|error| judge(&error, false))?;
         let mut may_be_written = false;
         let sent = send(&mut connection, &self.copy, rounds, &mut may_be_written);
         let result = timeout(COMMIT_TIME_MAX, sent).await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
         match result {
             Ok(replies) => {
-                self.connection = Some((connection, Instant::now()));
+                self.session.keep(connection);
                 Ok(replies)
             }
             Err(error) => Err(judge(&error, may_be_written)),
-        }
-    }
-
-    /// The connection at hand, or a new one.
-    async fn connect(&mut self) -> Result<PgConnection, Failure> {
-        if let Some((mut connection, used)) = self.connection.take()
-            && (used.elapsed() < IDLE_MAX || connect::is_alive(&mut connection).await)
-        {
-            return Ok(connection);
-        }
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            match connect::connect(&self.options).await {
-                Ok(connection) => return Ok(connection),
-                Err(error) if Instant::now() > deadline => {
-                    tracing::warn!(%error, "Postgres can not be reached");
-                    let message = connect::describe(&error);
-                    return Err(Failure::Away { message, maybe_written: false });
-                }
-                Err(_) => sleep(RECONNECT_DELAY).await,
-            }
         }
     }
 }

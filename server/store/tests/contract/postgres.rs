@@ -246,6 +246,9 @@ async fn secrets_are_sealed_and_the_rest_can_be_queried() {
     assert!(write.is_err(), "the views are read-only");
     let other = open(&real.postgres.url(), 2).await.err();
     assert!(matches!(other, Some(OpenError::OtherKey)), "{other:?}");
+    let url = real.postgres.url().replace("/postgres?", "/nothing?");
+    let other = open(&url, 1).await.err();
+    assert!(matches!(other, Some(OpenError::Denied(_))), "{other:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
