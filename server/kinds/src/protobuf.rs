@@ -55,6 +55,12 @@ pub fn decode(body: &[u8]) -> Result<Value, ApiError> {
     })
 }
 
+/// Whether Go's zero value of a type already has a field: structs that are no pointers, and what
+/// JSON writes even when it is empty. The table of messages knows it.
+pub(crate) fn is_implied(definition: &str, field: &str) -> bool {
+    messages::is_implied(definition, field)
+}
+
 #[cfg(test)]
 #[path = "protobuf/tests.rs"]
 mod tests;

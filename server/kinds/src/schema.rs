@@ -44,3 +44,6 @@ pub fn of_posted(group: &str, version: &str, kind: &str) -> Schema<'static> {
         .and_then(|name| builtin().schema(&name))
         .unwrap_or_else(Schema::untyped)
 }
+
+#[cfg(test)]
+mod ownership_tests;

@@ -43,6 +43,8 @@ pub struct Field {
     pub name: Box<str>,
     pub node: Node,
     pub required: bool,
+    /// Whether Go's zero value of the owner has the field, so that nobody owns its mere presence.
+    pub implied: bool,
     pub patch: PatchStrategy,
     /// The value that stands for an absent one, as JSON text.
     pub default: Option<Box<str>>,

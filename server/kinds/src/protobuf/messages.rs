@@ -19,6 +19,8 @@ pub(super) struct Field {
     pub name: &'static str,
     /// Whether JSON has it even when it is zero.
     pub kept: bool,
+    /// Whether it is a pointer, so that it can be absent.
+    pub optional: bool,
     /// Whether its fields are the message's own.
     pub inline: bool,
     pub shape: Shape,
@@ -83,6 +85,35 @@ impl Messages {
     }
 }
 
+/// Whether a definition's field is there even in its zero value: `io.k8s.api.apps.v1.Deployment`
+/// always has a `spec`.
+pub(super) fn is_implied(definition: &str, field: &str) -> bool {
+    let table = table();
+    let mut parts = definition.rsplitn(4, '.');
+    let (Some(kind), Some(version), Some(package)) = (parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    let name = format!("{package}.{version}.{kind}");
+    let Some(message) = table.names.get(name.as_str()) else { return false };
+    let message = table.get(*message);
+    message.fields.iter().any(|found| found.inline && found.is_implied_within(table, field))
+        || message.fields.iter().any(|found| found.name == field && found.is_implied())
+}
+
+impl Field {
+    fn is_implied(&self) -> bool {
+        let is_struct = self.shape == Shape::One && matches!(self.kind, Type::Message(_));
+        !self.optional && (is_struct || self.kept)
+    }
+
+    /// The same for a field of an inlined message.
+    fn is_implied_within(&self, table: &Messages, name: &str) -> bool {
+        let Type::Message(message) = self.kind else { return false };
+        table.get(message).fields.iter().any(|found| found.name == name && found.is_implied())
+    }
+}
+
 fn read_message(line: &'static str, names: &BTreeMap<&'static str, usize>) -> Message {
     let (name, fields) = line.split_once('\t').unwrap_or((line, ""));
     let package = name.rsplit_once('.').expect("a message's name has a package").0;
@@ -99,6 +130,7 @@ fn read_field(text: &'static str, package: &str, names: &BTreeMap<&'static str, 
         number: number.parse().expect("a field has a number"),
         name: name.trim_start_matches(['?', '!', '<']),
         kept: name.starts_with(['?', '!']),
+        optional: name.starts_with('?'),
         inline: name.starts_with('<'),
         shape,
         kind: read_type(kind, package, names),

@@ -4,6 +4,8 @@
 use object::schema::{Definition, Field, ListKind, Node, PatchStrategy, Scalar, Types};
 use serde_json::{Map, Value};
 
+use crate::protobuf;
+
 type Fields = Map<String, Value>;
 
 /// The types of all definitions.
@@ -26,12 +28,15 @@ pub(super) fn add(types: &mut Types, definitions: &Fields) {
                 atomic: schema["x-kubernetes-map-type"] == "atomic",
                 ..Definition::default()
             });
-            added.push((schema, index));
+            added.push((name, schema, index));
         }
     }
     let mut converter = Converter { definitions, types };
-    for (schema, index) in added {
-        let fields = converter.fields(schema);
+    for (name, schema, index) in added {
+        let mut fields = converter.fields(schema);
+        for field in &mut fields {
+            field.implied |= protobuf::is_implied(name, &field.name);
+        }
         converter.types.definitions[index].fields = fields;
     }
     for name in definitions.keys() {
@@ -64,6 +69,7 @@ impl<'d> Converter<'d> {
                 name: name.as_str().into(),
                 node: self.node(property),
                 required: required.contains(&name.as_str()),
+                implied: required.contains(&name.as_str()),
                 patch: patch_strategy(property),
                 default: property
                     .get("default")

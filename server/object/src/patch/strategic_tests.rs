@@ -8,7 +8,7 @@ use crate::{
 };
 
 fn field(name: &str, node: Node, patch: PatchStrategy) -> Field {
-    Field { name: name.into(), node, required: false, patch, default: None }
+    Field { name: name.into(), node, required: false, implied: false, patch, default: None }
 }
 
 fn list(items: Node) -> Node {
