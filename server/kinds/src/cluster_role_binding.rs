@@ -1,6 +1,7 @@
 //! ClusterRoleBinding.
 
 use k8s_openapi::api::rbac::v1;
+use object::FieldErrors;
 
 use crate::{
     Column, Kind, column,
@@ -27,6 +28,23 @@ impl Kind for ClusterRoleBinding {
         })
         .wide(),
     ];
+
+    fn set_defaults(binding: &mut v1::ClusterRoleBinding) {
+        rbac::set_binding_defaults(&mut binding.role_ref, binding.subjects.as_mut());
+    }
+
+    fn validate(binding: &v1::ClusterRoleBinding, errors: &mut FieldErrors) {
+        let subjects = binding.subjects.as_ref();
+        rbac::validate_binding(&binding.role_ref, subjects, &["ClusterRole"], errors);
+    }
+
+    fn validate_update(
+        new: &v1::ClusterRoleBinding,
+        old: &v1::ClusterRoleBinding,
+        errors: &mut FieldErrors,
+    ) {
+        rbac::keep_role(&new.role_ref, &old.role_ref, errors);
+    }
 
     fn validate_name(name: &str) -> Result<(), String> {
         object::name::path_segment(name)

@@ -1,10 +1,16 @@
 //! Deployment.
 
+mod strategy;
+
 use jiff::Timestamp;
 use k8s_openapi::api::{apps::v1, core::v1::PodSpec};
+use object::FieldErrors;
 use serde_json::Value;
 
-use crate::{Column, Kind, Progress, ScaleFns, Subresource, column, parts::cells};
+use crate::{
+    Column, Kind, Progress, ScaleFns, Subresource, column,
+    parts::{cells, check, selector, template},
+};
 
 pub struct Deployment;
 
@@ -19,7 +25,7 @@ impl Kind for Deployment {
                 deployment.spec.replicas = Some(replicas);
             },
             status_replicas: |deployment| status(deployment, |status| status.replicas),
-            selector,
+            selector: selector_text,
         }),
         Subresource::part("status", |stored: &mut v1::Deployment, written| {
             stored.status.clone_from(&written.status);
@@ -44,14 +50,54 @@ impl Kind for Deployment {
             .wide()
             .described("Images referenced by each container in the template."),
         column("Selector", |deployment: &v1::Deployment, _| {
-            cells::or_none(Some(&selector(deployment)))
+            cells::or_none(Some(&selector_text(deployment)))
         })
         .wide(),
     ];
     const GENERATION: bool = true;
 
+    fn set_defaults(deployment: &mut v1::Deployment) {
+        let spec = &mut deployment.spec;
+        spec.replicas.get_or_insert(1);
+        spec.revision_history_limit.get_or_insert(10);
+        spec.progress_deadline_seconds.get_or_insert(600);
+        strategy::set_defaults(spec.strategy.get_or_insert_default());
+        template::set_defaults(spec.template.spec.get_or_insert_default());
+    }
+
     fn prepare_create(deployment: &mut v1::Deployment) {
         deployment.status = Some(v1::DeploymentStatus::default());
+    }
+
+    fn validate(deployment: &v1::Deployment, errors: &mut FieldErrors) {
+        let spec = &deployment.spec;
+        for (field, value) in [
+            ("replicas", spec.replicas),
+            ("minReadySeconds", spec.min_ready_seconds),
+            ("revisionHistoryLimit", spec.revision_history_limit),
+            ("progressDeadlineSeconds", spec.progress_deadline_seconds),
+        ] {
+            check::nonnegative(value, &format!("spec.{field}"), errors);
+        }
+        selector::validate_owner(&spec.selector, Some(&spec.template), "deployment", errors);
+        template::validate_template(&spec.template, errors);
+        strategy::validate(spec.strategy.as_ref(), errors);
+        let ready = spec.min_ready_seconds.unwrap_or_default();
+        if let Some(deadline) = spec.progress_deadline_seconds.filter(|deadline| *deadline <= ready)
+        {
+            errors.invalid(
+                "spec.progressDeadlineSeconds",
+                deadline,
+                "must be greater than minReadySeconds",
+            );
+        }
+    }
+
+    fn validate_update(new: &v1::Deployment, old: &v1::Deployment, errors: &mut FieldErrors) {
+        if new.spec.selector != old.spec.selector {
+            let selector = check::shown(&new.spec.selector);
+            errors.invalid("spec.selector", selector, check::IMMUTABLE);
+        }
     }
 }
 
@@ -72,7 +118,7 @@ fn pod(deployment: &v1::Deployment) -> Option<&PodSpec> {
     deployment.spec.template.spec.as_ref()
 }
 
-fn selector(deployment: &v1::Deployment) -> String {
+fn selector_text(deployment: &v1::Deployment) -> String {
     cells::selector(&deployment.spec.selector)
 }
 

@@ -5,6 +5,7 @@ use k8s_openapi::{
     api::core::v1,
     apimachinery::pkg::apis::meta::v1::{MicroTime, Time},
 };
+use object::FieldErrors;
 use serde_json::Value;
 
 use crate::{Column, Field, Kind, column, field, parts::cells};
@@ -56,6 +57,15 @@ impl Kind for Event {
         }),
         field("type", |event: &v1::Event| owned(&event.type_)),
     ];
+
+    fn validate(event: &v1::Event, errors: &mut FieldErrors) {
+        let about = event.involved_object.namespace.as_deref().unwrap_or_default();
+        let own = event.metadata.namespace.as_deref().unwrap_or_default();
+        // Events about objects of the cluster are kept in the default namespace.
+        if about != own && !(about.is_empty() && own == "default") {
+            errors.invalid("involvedObject.namespace", about, "does not match event.namespace");
+        }
+    }
 }
 
 fn owned(text: &Option<String>) -> String {

@@ -1,8 +1,12 @@
 //! Lease.
 
 use k8s_openapi::api::coordination::v1;
+use object::FieldErrors;
 
-use crate::{Column, Kind, column, parts::cells};
+use crate::{
+    Column, Kind, column,
+    parts::{cells, check},
+};
 
 pub struct Lease;
 
@@ -15,4 +19,12 @@ impl Kind for Lease {
         }),
         cells::age(),
     ];
+
+    fn validate(lease: &v1::Lease, errors: &mut FieldErrors) {
+        let Some(spec) = &lease.spec else { return };
+        if let Some(seconds) = spec.lease_duration_seconds.filter(|seconds| *seconds <= 0) {
+            errors.invalid("spec.leaseDurationSeconds", seconds, "must be greater than 0");
+        }
+        check::nonnegative(spec.lease_transitions, "spec.leaseTransitions", errors);
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1;
+use object::FieldErrors;
 
 use crate::{Column, Field, Kind, Subresource, Verb, column, field, parts::cells};
 
@@ -57,6 +58,15 @@ impl Kind for Namespace {
         }
         let phase = Some("Active".to_owned());
         namespace.status = Some(v1::NamespaceStatus { phase, conditions: None });
+    }
+
+    fn validate(namespace: &v1::Namespace, errors: &mut FieldErrors) {
+        let finalizers = namespace.spec.as_ref().and_then(|spec| spec.finalizers.as_ref());
+        for finalizer in finalizers.into_iter().flatten() {
+            if let Err(why) = object::name::qualified(finalizer) {
+                errors.invalid("spec.finalizers", finalizer.as_str(), why);
+            }
+        }
     }
 
     fn is_held(namespace: &v1::Namespace) -> bool {

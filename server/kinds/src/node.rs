@@ -2,11 +2,16 @@
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1;
+use object::{FieldErrors, name};
 use serde_json::Value;
 
-use crate::{Column, Field, Kind, Subresource, column, field, parts::cells};
+use crate::{
+    Column, Field, Kind, Subresource, column, field,
+    parts::{cells, check},
+};
 
 const ROLE_PREFIX: &str = "node-role.kubernetes.io/";
+const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
 const ROLE_LABEL: &str = "kubernetes.io/role";
 
 pub struct Node;
@@ -38,6 +43,45 @@ impl Kind for Node {
     ];
     const FIELDS: &'static [Field<Self::Object>] =
         &[field("spec.unschedulable", |node: &v1::Node| is_unschedulable(node).to_string())];
+
+    fn set_defaults(node: &mut v1::Node) {
+        if let Some(status) = &mut node.status
+            && status.allocatable.is_none()
+        {
+            status.allocatable.clone_from(&status.capacity);
+        }
+    }
+
+    fn validate(node: &v1::Node, errors: &mut FieldErrors) {
+        let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_deref());
+        let mut seen = Vec::new();
+        for (index, taint) in taints.unwrap_or_default().iter().enumerate() {
+            let path = format!("spec.taints[{index}]");
+            check::name(&taint.key, &format!("{path}.key"), name::qualified, errors);
+            let value = taint.value.as_deref().unwrap_or_default();
+            if let Err(why) = name::label_value(value) {
+                errors.invalid(format!("{path}.value"), value, why);
+            }
+            check::one_of(Some(&taint.effect), &format!("{path}.effect"), &EFFECTS, errors);
+            let id = (&taint.key, &taint.effect);
+            if seen.contains(&id) {
+                errors.duplicate(path, check::shown(taint));
+            }
+            seen.push(id);
+        }
+    }
+
+    fn validate_update(new: &v1::Node, old: &v1::Node, errors: &mut FieldErrors) {
+        let range = |node: &v1::Node| {
+            node.spec.as_ref().and_then(|spec| spec.pod_cidr.clone()).unwrap_or_default()
+        };
+        if !range(old).is_empty() && range(new) != range(old) {
+            errors.forbidden(
+                "spec.podCIDRs",
+                "node updates may not change podCIDR except from \"\" to valid",
+            );
+        }
+    }
 }
 
 fn is_unschedulable(node: &v1::Node) -> bool {

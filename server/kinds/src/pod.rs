@@ -3,12 +3,12 @@
 mod binding;
 mod destination;
 mod table;
+mod update;
 
 use k8s_openapi::api::core::v1;
+use object::{ApiError, FieldErrors};
 
-use object::ApiError;
-
-use crate::{Column, Destination, Field, Kind, Post, Subresource, Verb, field};
+use crate::{Column, Destination, Field, Kind, Post, Subresource, Verb, field, parts::template};
 
 pub struct Pod;
 
@@ -47,9 +47,32 @@ impl Kind for Pod {
     ];
     const GENERATION: bool = true;
 
+    fn set_defaults(pod: &mut v1::Pod) {
+        let spec = pod.spec.get_or_insert_default();
+        template::set_defaults(spec);
+        template::set_pod_defaults(spec);
+    }
+
     fn prepare_create(pod: &mut v1::Pod) {
-        let phase = Some("Pending".to_owned());
-        pod.status = Some(v1::PodStatus { phase, ..Default::default() });
+        let spec = pod.spec.get_or_insert_default();
+        // They are added to a pod that runs.
+        spec.ephemeral_containers = None;
+        pod.status = Some(v1::PodStatus {
+            phase: Some("Pending".to_owned()),
+            qos_class: Some(template::qos_class(spec).to_owned()),
+            ..Default::default()
+        });
+    }
+
+    fn validate(pod: &v1::Pod, errors: &mut FieldErrors) {
+        match &pod.spec {
+            Some(spec) => template::validate(spec, "spec", errors),
+            None => errors.required("spec", ""),
+        }
+    }
+
+    fn validate_update(new: &v1::Pod, old: &v1::Pod, errors: &mut FieldErrors) {
+        update::validate(new, old, errors);
     }
 
     fn destination(

@@ -1,7 +1,11 @@
 //! Service.
 
+mod defaults;
+mod validation;
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1;
+use object::FieldErrors;
 use serde_json::Value;
 
 use crate::{Column, Field, Kind, Subresource, column, field, parts::cells};
@@ -36,11 +40,27 @@ impl Kind for Service {
         field("spec.type", |service: &v1::Service| type_of(service).to_owned()),
     ];
 
+    fn set_defaults(service: &mut v1::Service) {
+        defaults::set(service.spec.get_or_insert_default());
+    }
+
     fn prepare_create(service: &mut v1::Service) {
         service.status = Some(v1::ServiceStatus {
             load_balancer: Some(v1::LoadBalancerStatus::default()),
             conditions: None,
         });
+    }
+
+    fn validate(service: &v1::Service, errors: &mut FieldErrors) {
+        if let Some(spec) = &service.spec {
+            validation::validate(spec, errors);
+        }
+    }
+
+    fn validate_update(new: &v1::Service, old: &v1::Service, errors: &mut FieldErrors) {
+        if let (Some(new), Some(old)) = (&new.spec, &old.spec) {
+            validation::validate_update(new, old, errors);
+        }
     }
 
     /// A service's name is a DNS label: it becomes one of a DNS name.

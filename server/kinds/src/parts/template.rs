@@ -1,0 +1,20 @@
+//! What Pods and the templates of pods share: defaults and validation.
+
+mod containers;
+mod defaults;
+mod env;
+mod ephemeral;
+mod lifecycle;
+mod placement;
+mod probes;
+mod resources;
+mod security;
+mod spec;
+mod volumes;
+
+pub(crate) use defaults::{set_defaults, set_pod_defaults};
+pub(crate) use resources::qos_class;
+pub(crate) use spec::{validate, validate_template};
+
+#[cfg(test)]
+mod tests;
