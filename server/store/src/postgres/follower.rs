@@ -16,6 +16,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgListener},
 };
 use tokio::{
+    runtime::Handle,
     sync::{Mutex, mpsc, oneshot},
     time::sleep,
 };
@@ -50,6 +51,9 @@ pub(super) struct Follower {
     /// For asking what the newest revision is, which every consistent read waits for.
     session: Mutex<Session>,
     envelope: Arc<Envelope>,
+    /// Where the store was opened. Watches are polled on any other runtime too, whose end must
+    /// not take a connection with it.
+    runtime: Handle,
     /// The log is known to be gone up to here.
     compacted: AtomicU64,
     /// Held while the memory moves on, so that it does in order.
@@ -71,6 +75,7 @@ impl Follower {
             pool,
             session: Mutex::new(Session::new(options.clone())),
             envelope,
+            runtime: Handle::current(),
             compacted: AtomicU64::new(loaded.compacted),
             gate: Mutex::new(()),
         })
@@ -169,7 +174,10 @@ impl History for Follower {
         after: u64,
         floor: u64,
     ) -> Result<(Vec<Arc<Change>>, u64), StoreError> {
-        log::page(&self.pool, &self.envelope, range, after, floor).await
+        let (pool, envelope) = (self.pool.clone(), self.envelope.clone());
+        let range = range.clone();
+        let page = async move { log::page(&pool, &envelope, &range, after, floor).await };
+        self.runtime.spawn(page).await.unwrap_or_else(|_| Err(super::closed(false)))
     }
 
     async fn catch_up(&self) -> Result<u64, StoreError> {
