@@ -2,9 +2,11 @@
 //!
 //! **Invariant:** does not know who serves it.
 
+pub mod http;
 pub mod reflector;
 pub mod tunnel;
 
+pub use http::HttpClient;
 pub use reflector::{Reflector, Update};
 
 use std::sync::Arc;

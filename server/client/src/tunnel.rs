@@ -9,6 +9,9 @@ mod codec;
 mod deadline;
 mod driver;
 mod pump;
+mod websocket;
+
+pub use websocket::over_websocket;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
