@@ -15,3 +15,4 @@ mod view;
 
 pub use response::Body;
 pub use router::page;
+pub use session::session_token;

@@ -25,7 +25,7 @@ pub(crate) async fn visitor(
     headers: &HeaderMap,
     client: &dyn Client,
 ) -> Result<Option<Visitor>, ApiError> {
-    let Some(token) = cookie(headers) else { return Ok(None) };
+    let Some(token) = session_token(headers) else { return Ok(None) };
     let key = Key::new("selfsubjectreviews.authentication.k8s.io", "", "");
     let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview", "metadata": {}});
     let answered =
@@ -47,7 +47,8 @@ fn csrf(token: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(digest)
 }
 
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+/// The token in the session's cookie.
+pub fn session_token(headers: &HeaderMap) -> Option<&str> {
     let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     pairs
         .flat_map(|value| value.split(';'))
@@ -90,9 +91,9 @@ mod tests {
     fn finds_its_cookie_among_others() {
         let mut headers = HeaderMap::new();
         headers.insert("cookie", "a=b; longshore_session=tok; c=d".parse().unwrap());
-        assert_eq!(cookie(&headers), Some("tok"));
+        assert_eq!(session_token(&headers), Some("tok"));
         headers.insert("cookie", "xlongshore_session=tok".parse().unwrap());
-        assert_eq!(cookie(&headers), None);
+        assert_eq!(session_token(&headers), None);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::{
     render::{self, View},
     resolve::{self, Discovery, Route, Target},
     respond,
+    streams::check_upgrade,
     verbs::{
         Writer, Written,
         delete::{DeleteRequest, Deleted},
@@ -250,8 +251,9 @@ impl Api {
     ) -> Result<Answer, ApiError> {
         self.authorize_stream(&incoming.user, target).await?;
         if target.sub().is_some_and(|sub| sub.verbs.contains(&Verb::Create)) {
+            let place = self.locate(target, incoming.raw_query).await?;
             check_upgrade(incoming.headers)?;
-            return self.connect(target, incoming.raw_query).await.map(Answer::Connect);
+            return self.tunnels().open(&place.node, &place.header).await.map(Answer::Connect);
         }
         let chunks = self.read_log(target, incoming.raw_query).await?;
         let mut head = Response::new(());
@@ -348,15 +350,6 @@ fn verb_of(incoming: &Incoming<'_>, target: &Target) -> Result<Verb, ApiError> {
         return Err(not_allowed());
     }
     Ok(verb)
-}
-
-/// Streams that take input are upgraded, and only then opened.
-fn check_upgrade(headers: &HeaderMap) -> Result<(), ApiError> {
-    let upgrade = headers.get(header::UPGRADE).and_then(|value| value.to_str().ok());
-    match upgrade {
-        Some(protocol) if protocol.eq_ignore_ascii_case("websocket") => Ok(()),
-        _ => Err(ApiError::bad_request("Upgrade request required")),
-    }
 }
 
 fn discover(incoming: &Incoming<'_>, asked: &Discovery) -> Result<Response<Bytes>, ApiError> {

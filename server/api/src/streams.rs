@@ -2,6 +2,8 @@
 //! through its node's agent.
 
 mod tunnels;
+mod upgrade;
 
 pub use client::tunnel::{Operation, StreamHeader};
 pub use tunnels::Tunnels;
+pub use upgrade::{SUBPROTOCOLS, check_upgrade};

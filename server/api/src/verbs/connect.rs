@@ -19,6 +19,12 @@ use crate::{
 /// How long a log may stay silent until its head is answered: a refusal comes at once.
 const FIRST_FRAME_PATIENCE: Duration = Duration::from_millis(500);
 
+/// Where a stream leads.
+pub(crate) struct Place {
+    pub(crate) node: String,
+    pub(crate) header: StreamHeader,
+}
+
 impl Api {
     /// Who opens a stream that takes input must be allowed to create it, whatever the method is:
     /// WebSockets begin with a GET.
@@ -40,6 +46,12 @@ impl Api {
         target: &Target,
         query: &str,
     ) -> Result<Connection, ApiError> {
+        let place = self.locate(target, query).await?;
+        self.tunnels.open(&place.node, &place.header).await
+    }
+
+    /// Where the stream of a subresource leads; nothing is opened yet.
+    pub(crate) async fn locate(&self, target: &Target, query: &str) -> Result<Place, ApiError> {
         let operation = match target.subresource.as_str() {
             "log" => Operation::Log,
             "exec" => Operation::Exec,
@@ -61,7 +73,7 @@ impl Api {
             container: destination.container,
             query: query.to_owned(),
         };
-        self.tunnels.open(&destination.node, &header).await
+        Ok(Place { node: destination.node, header })
     }
 
     /// The bytes of a log as they come.
