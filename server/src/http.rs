@@ -1,0 +1,25 @@
+//! The HTTP server: one catch-all that hands requests to the API or to the dashboard, over HTTP/2,
+//! HTTP/1.1 and WebSocket on one port.
+//!
+//! **Invariant:** the only place that names actix. It decides nothing: it translates.
+
+mod documents;
+mod listener;
+mod page;
+mod request;
+mod respond;
+mod routes;
+mod service;
+mod tunnel;
+mod websocket;
+
+pub use listener::{Listeners, Running, start};
+pub use service::Service;
+
+/// The largest body of a request, as in Kubernetes.
+const BODY_BYTES_MAX: usize = 3 * 1024 * 1024;
+/// How long a request may take until its head is answered; what streams may take longer.
+const ANSWER_SECONDS_MAX: u64 = 60;
+
+#[cfg(test)]
+mod tests;

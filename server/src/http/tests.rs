@@ -1,0 +1,154 @@
+//! The server over loopback, with a service that answers a few paths.
+
+mod requests;
+mod streams;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex},
+};
+
+use ::http::{Request, Response, Version};
+use api::{Answer, streams::Tunnels};
+use async_trait::async_trait;
+use bytes::Bytes;
+use client::{Connection, Frame};
+use futures::StreamExt;
+use object::ApiError;
+use planning::access::User;
+use tokio::sync::{mpsc, watch};
+
+use super::{Listeners, Running, Service, start};
+use crate::pki::Authority;
+
+/// Answers by path; see [`Fake::handle`].
+struct Fake {
+    tunnels: Tunnels,
+    /// Watches that are open.
+    watches: watch::Sender<usize>,
+    /// The other ends of connections.
+    connected: Mutex<Option<mpsc::Sender<Connection>>>,
+}
+
+/// Counts a watch for as long as its stream lives.
+struct Counted(watch::Sender<usize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+impl Fake {
+    fn watch(&self) -> Answer {
+        self.watches.send_modify(|count| *count += 1);
+        let counted = Counted(self.watches.clone());
+        let first =
+            futures::stream::once(async { Ok(Bytes::from_static(b"{\"type\":\"ADDED\"}\n")) });
+        let silent = futures::stream::pending().map(move |()| {
+            // Held by the stream.
+            let _ = &counted;
+            Ok(Bytes::new())
+        });
+        Answer::Stream(Response::new(()), first.chain(silent).boxed())
+    }
+
+    async fn connect(&self) -> Answer {
+        let (outgoing, their_incoming) = mpsc::channel::<Frame>(4);
+        let (their_outgoing, incoming) = mpsc::channel::<Frame>(4);
+        let far = Connection { incoming: their_incoming, outgoing: their_outgoing };
+        let sender = self.connected.lock().unwrap().clone();
+        sender.expect("the test listens").send(far).await.expect("the test listens");
+        Answer::Connect(Connection { incoming, outgoing })
+    }
+}
+
+#[async_trait]
+impl Service for Fake {
+    async fn handle(&self, request: Request<Bytes>, peer: IpAddr) -> Answer {
+        let text = |text: String| Answer::Full(Response::new(Bytes::from(text)));
+        let authorization = request.headers().get("authorization");
+        match request.uri().path() {
+            "/api/echo" => text(format!(
+                "{} {} from {peer} with {} bytes",
+                request.method(),
+                request.uri(),
+                request.body().len()
+            )),
+            "/openapi/v3" => text(format!("{authorization:?}")),
+            "/api/large" => text("longshore ".repeat(100_000)),
+            "/api/watch" => self.watch(),
+            "/api/exec" => self.connect().await,
+            "/api/broken" => panic!("as a bug would"),
+            path => Answer::Full(super::respond::failure(&ApiError::not_found("paths", path))),
+        }
+    }
+
+    async fn page(&self, request: Request<Bytes>, token: Option<&str>) -> Response<web::Body> {
+        let text = format!("page {} as {token:?}", request.uri().path());
+        Response::new(web::Body::Full(text.into()))
+    }
+
+    async fn authenticate(&self, token: Option<&str>) -> Result<User, ApiError> {
+        Ok(token.map_or_else(User::anonymous, User::node))
+    }
+
+    fn tunnels(&self) -> &Tunnels {
+        &self.tunnels
+    }
+}
+
+struct Fixture {
+    running: Running,
+    service: Arc<Fake>,
+    ca_pem: String,
+}
+
+impl Fixture {
+    async fn new() -> Self {
+        let store = store::Memory::new(store::Limits::default());
+        let authority = Authority::load(&store).await.unwrap();
+        let service = Arc::new(Fake {
+            tunnels: Tunnels::default(),
+            watches: watch::Sender::new(0),
+            connected: Mutex::new(None),
+        });
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let tls = authority.server_config(&[], &[], [10, 43, 0, 1].into()).unwrap();
+        let listeners = Listeners { api: any, tls, dashboard: Some(any), workers: 1 };
+        let running = start(service.clone(), listeners).unwrap();
+        Self { running, service, ca_pem: authority.certificate_pem().to_owned() }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("https://{}{path}", self.running.api)
+    }
+
+    /// Sends what the test writes to it: the connections that the API answers with.
+    fn connections(&self) -> mpsc::Receiver<Connection> {
+        let (sender, receiver) = mpsc::channel(4);
+        *self.service.connected.lock().unwrap() = Some(sender);
+        receiver
+    }
+
+    fn tls(&self) -> rustls::ClientConfig {
+        use rustls::pki_types::{CertificateDer, pem::PemObject};
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(self.ca_pem.as_bytes()).unwrap()).unwrap();
+        rustls::ClientConfig::builder_with_provider(Arc::new(
+            rustls::crypto::ring::default_provider(),
+        ))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+    }
+
+    fn http(&self, version: Version) -> reqwest::Client {
+        let mut tls = self.tls();
+        let protocol = if version == Version::HTTP_2 { "h2" } else { "http/1.1" };
+        tls.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+        let builder = reqwest::Client::builder().tls_backend_preconfigured(tls);
+        builder.build().unwrap()
+    }
+}
