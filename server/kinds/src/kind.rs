@@ -11,7 +11,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::schema::definitions::register;
+use crate::schema::definitions::{public_name, register};
 
 use crate::parts::cells;
 
@@ -541,7 +541,7 @@ impl KindDef {
             secret: K::SECRET,
             answered: K::ANSWERED,
             validate_name: K::validate_name,
-            definition: Res::<K>::schema_name().into_owned(),
+            definition: public_name(&Res::<K>::schema_name()),
             register_schema: register::<Res<K>>,
             decode: |bytes| Ok(Box::new(Typed::<K>(serde_json::from_slice(bytes)?))),
             decode_value: |value| Ok(Box::new(Typed::<K>(serde_json::from_value(value)?))),

@@ -9,7 +9,6 @@ mod read;
 
 pub use check::{FieldValidation, check_body, check_patched};
 pub use conform::{conform, missing};
-pub use convert::convert;
 pub use read::{Body, read_json, read_yaml};
 
 use std::sync::OnceLock;
@@ -35,14 +34,6 @@ fn builtin() -> &'static Types {
 /// The type of a kind's objects.
 pub fn of(def: &KindDef) -> Schema<'static> {
     builtin().schema(&def.definition).unwrap_or_else(Schema::untyped)
-}
-
-/// The type of what is posted to a subresource, as `("autoscaling", "v1", "Scale")`; untyped when
-/// no kind declares it.
-pub fn of_posted(group: &str, version: &str, kind: &str) -> Schema<'static> {
-    definitions::posted_name(group, version, kind)
-        .and_then(|name| builtin().schema(&name))
-        .unwrap_or_else(Schema::untyped)
 }
 
 #[cfg(test)]

@@ -60,11 +60,6 @@ impl Quantity {
         Self { nanos: i128::from(value) * (NANOS / 1000), format: Format::Decimal }
     }
 
-    /// A number of bytes, written with `Ki`, `Mi` and so on.
-    pub fn from_bytes(value: i64) -> Self {
-        Self { format: Format::Binary, ..Self::new(value) }
-    }
-
     /// The next whole number away from zero.
     pub fn value(self) -> i64 {
         self.scaled(NANOS)
@@ -91,12 +86,6 @@ impl Quantity {
 
     pub fn is_negative(self) -> bool {
         self.nanos < 0
-    }
-
-    /// `self - other`, at least the least quantity.
-    #[must_use]
-    pub fn minus(self, other: Self) -> Self {
-        self.with(self.nanos - other.nanos)
     }
 
     /// The sum keeps the first operand's form, unless that is zero.
@@ -330,7 +319,6 @@ mod tests {
         assert_eq!((quantity("1Gi") + quantity("1Mi")).to_string(), "1025Mi");
         let total: Quantity = ["100m", "1.9"].into_iter().map(quantity).sum();
         assert_eq!(total.to_string(), "2");
-        assert_eq!(quantity("2").minus(quantity("500m")).to_string(), "1500m");
     }
 
     proptest! {

@@ -57,8 +57,6 @@ pub struct PatchStrategy {
     pub merge: bool,
     /// The object is replaced as a whole.
     pub replace: bool,
-    /// `$retainKeys` may stand in it.
-    pub retain_keys: bool,
     /// The field by which a merged list's objects are told apart.
     pub merge_key: Option<Box<str>>,
 }
@@ -135,10 +133,6 @@ impl<'a> Schema<'a> {
     /// The field that led here.
     pub fn declared(&self) -> Option<&'a Field> {
         self.field
-    }
-
-    pub fn is_untyped(&self) -> bool {
-        matches!(self.node, Node::Any)
     }
 
     /// The definition of an object.

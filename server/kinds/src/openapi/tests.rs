@@ -40,6 +40,20 @@ fn kubectl_finds_what_it_needs_to_apply() {
     assert_eq!(scale["get"]["x-kubernetes-group-version-kind"]["kind"], "Scale");
 }
 
+#[test]
+fn our_own_types_look_like_those_of_kubernetes() {
+    let document: Value = serde_json::from_slice(&builtin_document("longshore.dev", "v1")).unwrap();
+    let schemas = &document["components"]["schemas"];
+    let host = &schemas["dev.longshore.v1.Host"];
+    assert_eq!(
+        host["properties"]["status"],
+        json!({"allOf": [reference("dev.longshore.v1.HostStatus")]})
+    );
+    assert_eq!(host["properties"]["kind"]["type"], "string");
+    let text = schemas["dev.longshore.v1.HostSpec"].to_string();
+    assert!(!text.contains("null"), "{text}");
+}
+
 /// Every reference of every document has its definition, and no operation's id stands twice.
 #[test]
 fn documents_are_whole() {

@@ -8,13 +8,6 @@ use crate::protobuf;
 
 type Fields = Map<String, Value>;
 
-/// The types of all definitions.
-pub fn convert(definitions: &Fields) -> Types {
-    let mut types = Types::default();
-    add(&mut types, definitions);
-    types
-}
-
 /// Adds the definitions that are not yet there. Those that are no objects with fields dissolve
 /// into the fields that refer to them.
 pub(super) fn add(types: &mut Types, definitions: &Fields) {
@@ -173,7 +166,6 @@ fn patch_strategy(schema: &Value) -> PatchStrategy {
     PatchStrategy {
         merge: has("merge"),
         replace: has("replace"),
-        retain_keys: has("retainKeys"),
         merge_key: schema["x-kubernetes-patch-merge-key"].as_str().map(Into::into),
     }
 }

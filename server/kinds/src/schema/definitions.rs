@@ -30,7 +30,13 @@ const POSTED: &[Posted] = &[
 /// Adds a type and all that it refers to; gives its name.
 pub(crate) fn register<T: JsonSchema>(generator: &mut SchemaGenerator) -> String {
     generator.subschema_for::<T>();
-    T::schema_name().into_owned()
+    public_name(&T::schema_name())
+}
+
+/// The name under which documents show a definition: our own types go by their group, as
+/// Kubernetes' do.
+pub(crate) fn public_name(name: &str) -> String {
+    if name.contains('.') { name.to_owned() } else { format!("dev.longshore.v1.{name}") }
 }
 
 fn posted(group: &str, version: &str, kind: &str) -> Option<&'static Posted> {
@@ -59,7 +65,9 @@ pub(crate) fn of_kinds<'a>(defs: impl IntoIterator<Item = &'a KindDef>) -> Map<S
             }
         }
     }
-    let mut definitions = generator.take_definitions(true);
+    let definitions = generator.take_definitions(true).into_iter();
+    let mut definitions: Map<String, Value> =
+        definitions.map(|(name, schema)| (public_name(&name), tidy(&name, schema))).collect();
     for name in names {
         add_type_meta(&mut definitions[&name]);
     }
@@ -69,6 +77,48 @@ pub(crate) fn of_kinds<'a>(defs: impl IntoIterator<Item = &'a KindDef>) -> Map<S
         }
     }
     definitions
+}
+
+/// A definition as Kubernetes writes it.
+fn tidy(name: &str, mut schema: Value) -> Value {
+    let one_of = match name.rsplit('.').next() {
+        Some("IntOrString") => ["integer", "string"],
+        Some("Quantity") => ["string", "number"],
+        _ => {
+            if !name.contains('.') {
+                tidy_own(&mut schema);
+            }
+            return schema;
+        }
+    };
+    if let Some(schema) = schema.as_object_mut() {
+        schema.remove("x-kubernetes-int-or-string");
+        let forms: Vec<Value> = one_of.into_iter().map(|kind| json!({"type": kind})).collect();
+        schema.insert("oneOf".to_owned(), forms.into());
+    }
+    schema
+}
+
+/// Our own types as Kubernetes writes its own: an absent field is absent, never null.
+fn tidy_own(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            fields.remove("nullable");
+            fields.retain(|name, value| name != "default" || !value.is_null());
+            if let Some(Value::Array(mut forms)) = fields.remove("anyOf") {
+                forms.truncate(1);
+                fields.insert("allOf".to_owned(), forms.into());
+            }
+            if let Some(Value::String(path)) = fields.get_mut("$ref")
+                && let Some((folder, name)) = path.rsplit_once('/')
+            {
+                *path = format!("{folder}/{}", public_name(name));
+            }
+            fields.values_mut().for_each(tidy_own);
+        }
+        Value::Array(items) => items.iter_mut().for_each(tidy_own),
+        _ => {}
+    }
 }
 
 /// `apiVersion` and `kind`, which our own kinds' Rust types leave to their group and version.

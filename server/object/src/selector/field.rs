@@ -24,12 +24,6 @@ impl FieldSelector {
         Self::default()
     }
 
-    /// Matches objects whose field has this value.
-    pub fn equals(path: &str, value: &str) -> Self {
-        let term = Term { path: path.to_owned(), value: value.to_owned(), negated: false };
-        Self { terms: vec![term] }
-    }
-
     /// Reads the query's form.
     ///
     /// # Errors
@@ -190,14 +184,15 @@ mod tests {
         ] {
             assert_eq!(FieldSelector::parse(selector).unwrap_err().message, message);
         }
-        let error = FieldSelector::equals("spec.x", "y").check(|path| path == "metadata.name");
+        let error = FieldSelector::parse("spec.x=y").unwrap().check(|path| path == "metadata.name");
         assert_eq!(error.unwrap_err().message, "field label not supported: spec.x");
     }
 
     proptest! {
         #[test]
         fn display_parses_back(path in "[a-z.]{1,8}", value in "[a-z,=\\\\]{0,8}") {
-            let selector = FieldSelector::equals(&path, &value);
+            let term = Term { path: path.clone(), value: value.clone(), negated: false };
+            let selector = FieldSelector { terms: vec![term] };
             let parsed = FieldSelector::parse(&selector.to_string()).unwrap();
             prop_assert_eq!(parsed.exact(&path), Some(value.as_str()));
             prop_assert_eq!(parsed, selector);
