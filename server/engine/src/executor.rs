@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use client::{Client, DeleteOptions, Fence, Object, PatchType, WriteOptions};
+use client::{Client, DeleteOptions, Fence, Object, PatchType, Selection, WriteOptions};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use jiff::Timestamp;
 use object::{ApiError, Key, Reason};
@@ -223,7 +223,8 @@ impl Executor {
                 self.client.create(pod, "eviction", bytes(&eviction), &self.options()).await?;
                 Ok(Some(Barrier::Deleted { key: pod.clone(), uid: uid.clone() }))
             }
-            Action::Absent { key, uid } => self.check_absent(key, uid).await,
+            Action::Absent { key, uid } => self.check_absent(key, uid.as_deref()).await,
+            Action::Empty { namespace } => self.check_empty(namespace).await,
             Action::InstallAgent { host } => {
                 self.effects.install(host).await.map_err(Trouble::Refused)?;
                 Ok(None)
@@ -285,15 +286,30 @@ impl Executor {
         }
     }
 
-    async fn check_absent(&self, key: &Key, uid: &str) -> Result<Option<Barrier>, Trouble> {
+    async fn check_absent(&self, key: &Key, uid: Option<&str>) -> Result<Option<Barrier>, Trouble> {
         match self.client.get(key).await {
-            Ok(object) if object::Meta::read(&object.body).is_ok_and(|meta| &*meta.uid == uid) => {
-                Err(Trouble::Stale)
+            Ok(object) => {
+                let is_other = |uid: &str| {
+                    object::Meta::read(&object.body).is_ok_and(|meta| &*meta.uid != uid)
+                };
+                if uid.is_some_and(is_other) { Ok(None) } else { Err(Trouble::Stale) }
             }
-            Ok(_) => Ok(None),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    async fn check_empty(&self, namespace: &Arc<str>) -> Result<Option<Barrier>, Trouble> {
+        let selection = Selection { namespace: Some(namespace.clone()), ..Selection::default() };
+        for def in kinds::all() {
+            if !def.is_namespaced() || !def.verbs.contains(&kinds::Verb::List) {
+                continue;
+            }
+            if !self.client.list(&def.name, &selection).await?.items.is_empty() {
+                return Err(Trouble::Stale);
+            }
+        }
+        Ok(None)
     }
 
     fn options(&self) -> WriteOptions {

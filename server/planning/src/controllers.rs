@@ -3,7 +3,17 @@
 pub mod deployment;
 pub mod endpoint_slice;
 pub mod endpoints;
+pub mod event_expiry;
+pub mod garbage_collector;
+pub mod host;
+pub mod namespace;
+pub mod node_cidr;
+pub mod node_lifecycle;
+pub mod pod_gc;
 pub mod replica_set;
+pub mod root_ca;
+pub mod service_account;
+pub mod taint_eviction;
 
 use crate::Controller;
 
@@ -12,4 +22,14 @@ pub static CONTROLLERS: &[Controller] = &[
     replica_set::CONTROLLER,
     endpoint_slice::CONTROLLER,
     endpoints::CONTROLLER,
+    node_lifecycle::CONTROLLER,
+    taint_eviction::CONTROLLER,
+    node_cidr::CONTROLLER,
+    pod_gc::CONTROLLER,
+    namespace::CONTROLLER,
+    service_account::CONTROLLER,
+    root_ca::CONTROLLER,
+    garbage_collector::CONTROLLER,
+    host::CONTROLLER,
+    event_expiry::CONTROLLER,
 ];

@@ -22,12 +22,13 @@ pub fn controller_reference(owner: &Entry) -> OwnerReference {
 }
 
 /// The key of an owner: owners stand in their object's namespace or in none. `None` for a kind
-/// that we do not know.
+/// that we do not know, and for an owner in a namespace of an object that is in none.
 pub fn owner_key(owner: &OwnerRef, namespace: &str) -> Option<Key> {
     let group = owner.api_version.split_once('/').map_or("", |(group, _)| group);
     let def = kinds::all().iter().find(|def| def.group == group && def.kind == owner.kind)?;
     let namespace = if def.is_namespaced() { namespace } else { "" };
-    Some(Key::new(def.name.clone(), namespace, &owner.name))
+    let is_possible = def.is_namespaced() != namespace.is_empty();
+    is_possible.then(|| Key::new(def.name.clone(), namespace, &owner.name))
 }
 
 /// The keys of a kind that a change of one of its dependents wakes: its controller before and

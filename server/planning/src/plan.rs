@@ -86,11 +86,15 @@ pub enum Action {
     },
     Record(Event),
     /// A precondition by itself, read afresh: the rest of the plan stands only if no object with
-    /// this key and uid exists. Worlds see each kind at its own pace, and what is not seen yet must
-    /// not pass for gone.
+    /// this key (and uid, if given) exists. Worlds see each kind at its own pace, and what is not
+    /// seen yet must not pass for gone.
     Absent {
         key: Key,
-        uid: Arc<str>,
+        uid: Option<Arc<str>>,
+    },
+    /// The same for everything in a namespace.
+    Empty {
+        namespace: Arc<str>,
     },
     /// Starts, or brings up to date, the agent on a host; `host` is the whole object.
     InstallAgent {
@@ -157,6 +161,7 @@ impl fmt::Display for Action {
             Self::Bind { pod, node, .. } => write!(f, "bind {pod} to {node}"),
             Self::Evict { pod, .. } => write!(f, "evict {pod}"),
             Self::Absent { key, .. } => write!(f, "only if absent {key}"),
+            Self::Empty { namespace } => write!(f, "only if empty {namespace}"),
             Self::InstallAgent { host } => write!(f, "install agent on {}", name(host)),
             Self::RemoveAgent { host } => write!(f, "remove agent from {}", name(host)),
             Self::Record(event) => {

@@ -1,6 +1,6 @@
 //! For tests: a world that can be written to, with just enough of the API's rules.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use object::{Key, KindName};
@@ -182,8 +182,13 @@ impl Lab {
                 Ok(self.edit(pod, |object| object["spec"]["nodeName"] = node.as_str().into()))
             }
             Action::Absent { key, uid } => {
-                let found = self.world.entry(key).is_some_and(|entry| entry.meta.uid == *uid);
+                let is_meant = |found: &Arc<str>| uid.as_ref().is_none_or(|uid| uid == found);
+                let found = self.world.entry(key).is_some_and(|entry| is_meant(&entry.meta.uid));
                 if found { Err(format!("{key} is there")) } else { Ok(None) }
+            }
+            Action::Empty { namespace } => {
+                let found = self.world.all().any(|entry| entry.key.namespace == *namespace);
+                if found { Err(format!("{namespace} is not empty")) } else { Ok(None) }
             }
             Action::Record(_)
             | Action::Evict { .. }
@@ -220,9 +225,9 @@ impl Lab {
     /// Runs controllers until nothing is left to do. Panics if that takes too long: a plan of a
     /// plan's result must at last be empty.
     pub(crate) fn settle(&mut self, controllers: &[Controller]) {
-        let all: Vec<Change> = KINDS
-            .iter()
-            .flat_map(|kind| self.world.of_kind(kind))
+        let all: Vec<Change> = self
+            .world
+            .all()
             .map(|entry| Change { key: entry.key.clone(), old: None, new: Some(entry.clone()) })
             .collect();
         let mut queue: std::collections::BTreeSet<(usize, Key)> =
@@ -257,19 +262,6 @@ impl Lab {
             .collect()
     }
 }
-
-const KINDS: &[&str] = &[
-    "deployments.apps",
-    "replicasets.apps",
-    "pods",
-    "services",
-    "nodes",
-    "namespaces",
-    "endpoints",
-    "endpointslices.discovery.k8s.io",
-    "configmaps",
-    "serviceaccounts",
-];
 
 fn key_of(object: &Value) -> Key {
     let api_version = object["apiVersion"].as_str().unwrap();

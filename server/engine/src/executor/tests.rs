@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use client::{Connection, EventStream, List, Selection};
+use client::{Connection, EventStream, List};
 use object::KindName;
 use planning::{Event, Severity};
 
@@ -37,8 +37,10 @@ impl Client for Scripted {
     async fn get(&self, key: &Key) -> Result<Object, ApiError> {
         self.answer(format!("get {key}"), key)
     }
-    async fn list(&self, _: &KindName, _: &Selection) -> Result<List, ApiError> {
-        Err(ApiError::internal("the executor lists nothing"))
+    async fn list(&self, kind: &KindName, _: &Selection) -> Result<List, ApiError> {
+        let one = self.answer(format!("list {kind}"), &key("a"))?;
+        let items = if **kind == *"pods" { vec![one] } else { Vec::new() };
+        Ok(List { revision: 1, items })
     }
     async fn watch(&self, _: &KindName, _: &Selection, _: u64) -> Result<EventStream, ApiError> {
         Err(ApiError::internal("the executor watches nothing"))
@@ -183,7 +185,7 @@ async fn a_write_without_answer_is_looked_after() {
 
 #[tokio::test]
 async fn what_must_be_absent_is_looked_for_afresh() {
-    let absent = |uid: &str| Action::Absent { key: key("owner"), uid: uid.into() };
+    let absent = |uid: &str| Action::Absent { key: key("owner"), uid: Some(uid.into()) };
     let (asked, outcome) = execute(vec![], &[absent("u"), delete("a")]).await;
     assert_eq!(asked, ["get pods/d/owner"]);
     assert!(outcome.is_stale);
@@ -192,6 +194,14 @@ async fn what_must_be_absent_is_looked_for_afresh() {
     let gone = vec![("get", Reason::NotFound)];
     let (asked, _) = execute(gone, &[absent("u"), delete("a")]).await;
     assert_eq!(asked.len(), 2);
+}
+
+#[tokio::test]
+async fn what_must_be_empty_is_listed_kind_by_kind() {
+    let actions = [Action::Empty { namespace: "d".into() }, delete("a")];
+    let (asked, outcome) = execute(vec![], &actions).await;
+    assert!(asked.contains(&"list pods".to_owned()), "{asked:?}");
+    assert!(outcome.is_stale && !asked.iter().any(|asked| asked.starts_with("delete")));
 }
 
 #[tokio::test]

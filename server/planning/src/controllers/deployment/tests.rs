@@ -268,7 +268,7 @@ fn available(lab: &Lab) -> usize {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
     /// Templates change in the middle of rollouts, pods become ready in any order: there are never
     /// fewer that work than allowed, never more in all, and in the end everything is new.
     #[test]
