@@ -85,6 +85,23 @@ pub fn apply(
     Ok(object)
 }
 
+/// The part of a configuration that a request may write, and so own: the main resource never
+/// writes the `status` of a kind that has it as a subresource, and `status` writes nothing else.
+#[must_use]
+pub fn writable_part(mut config: Value, subresource: &str, has_status: bool) -> Value {
+    const ALWAYS: [&str; 3] = ["apiVersion", "kind", "metadata"];
+    if let Value::Object(fields) = &mut config {
+        match subresource {
+            "status" => {
+                fields.retain(|name, _| name == "status" || ALWAYS.contains(&name.as_str()));
+            }
+            _ if has_status => fields.retain(|name, _| name != "status"),
+            _ => {}
+        }
+    }
+    config
+}
+
 /// Notes in `new` which fields a create, an update or a patch other than apply has changed, and
 /// takes them from whom they belonged to. `live` is the stored object, if there is one.
 pub fn track(live: Option<&Value>, new: &mut Value, schema: Schema<'_>, write: &Write<'_>) {

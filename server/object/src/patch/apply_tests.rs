@@ -371,6 +371,18 @@ fn kubectl_takes_over_what_it_applied_as_a_client() {
 }
 
 #[test]
+fn status_and_the_rest_are_written_apart() {
+    let config = json!({"kind": "Deployment", "metadata": {}, "spec": {}, "status": {}});
+    let names = |subresource, has_status| {
+        let part = writable_part(config.clone(), subresource, has_status);
+        part.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(names("", true), "kind metadata spec");
+    assert_eq!(names("", false), "kind metadata spec status");
+    assert_eq!(names("status", true), "kind metadata status");
+}
+
+#[test]
 fn old_updaters_are_put_together() {
     let mut story = Story::new();
     for at in 0..14 {
