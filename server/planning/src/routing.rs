@@ -1,10 +1,11 @@
-//! Where connections go: the table of services that a node's data plane carries out, and the
-//! routes to the pods of the other nodes.
+//! Where connections go: the table of services that a node's data plane carries out, the routes to
+//! the pods of the other nodes, and what names mean.
 //!
 //! **Invariant:** reads services, endpoint slices and nodes, and no other kind. A [`Table`] that
 //! followed every change is equal to one made afresh.
 
 mod backends;
+pub mod dns;
 mod frontends;
 mod nodes;
 mod table;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::SocketAddrV4,
+    net::{Ipv4Addr, SocketAddrV4},
     sync::Arc,
 };
 
@@ -13,7 +13,7 @@ use object::Key;
 use super::{
     ENDPOINT_SLICES, SERVICES,
     backends::{Backends, Candidates},
-    frontends::{Frontend, frontends_of},
+    frontends::{Frontend, Place, Protocol, frontends_of},
 };
 use crate::world::{Change, Entry, World};
 
@@ -82,6 +82,15 @@ impl Table {
         Some(backends)
     }
 
+    /// The service that has an address.
+    pub fn service_at(&self, address: Ipv4Addr) -> Option<&Key> {
+        let from = (Frontend::new(address, Protocol::Tcp, 0), Key::new("", "", ""));
+        let at = self.claims.range(from..).map(|(claim, _)| claim);
+        at.take_while(|(frontend, _)| frontend.place == Place::Address(address))
+            .map(|(_, key)| key)
+            .find(|key| &*key.kind == SERVICES)
+    }
+
     /// Every frontend with who answers it, in order.
     pub fn iter(&self) -> impl Iterator<Item = (Frontend, &Arc<Backends>)> {
         let mut last = None;
@@ -139,11 +148,9 @@ fn claims_of(
     claims
 }
 
-fn slices_of(world: &World, service: &Key) -> Vec<EndpointSlice> {
-    let all = world.in_namespace(ENDPOINT_SLICES, &service.namespace);
-    let own = all.filter(|entry| {
-        entry.meta.labels.get(SERVICE_LABEL).is_some_and(|name| **name == *service.name)
-    });
+/// The slices of a service, decoded.
+pub(super) fn slices_of(world: &World, service: &Key) -> Vec<EndpointSlice> {
+    let own = world.labelled(ENDPOINT_SLICES, &service.namespace, SERVICE_LABEL, &service.name);
     own.filter_map(|entry| decode(entry)).collect()
 }
 
