@@ -4,6 +4,8 @@
 
 #[path = "services/cluster.rs"]
 mod cluster;
+#[path = "services/names.rs"]
+mod names;
 #[path = "../../node/tests/network/namespace.rs"]
 mod namespace;
 #[path = "services/programming.rs"]

@@ -148,6 +148,10 @@ impl Cluster {
         self.write("endpointslices.discovery.k8s.io", &name, &body);
     }
 
+    pub(crate) fn world(&self) -> World {
+        self.world.clone()
+    }
+
     pub(crate) fn table(&self, host: u8) -> Table {
         table(&self.world, &format!("host{host}"))
     }

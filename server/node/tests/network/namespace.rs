@@ -37,10 +37,9 @@ impl Namespace {
 
     /// Runs a closure on a thread of its own inside.
     pub(crate) fn inside<T: Send>(&self, act: impl FnOnce() -> T + Send) -> T {
-        let namespace = File::open(format!("/proc/{}/ns/net", self.pid())).unwrap();
         thread::scope(|scope| {
             let inside = scope.spawn(|| {
-                setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
+                enter(self.pid());
                 act()
             });
             inside.join().unwrap()
@@ -86,6 +85,12 @@ impl Namespace {
             Ok(line.trim().to_owned())
         })
     }
+}
+
+/// Moves the calling thread into the network namespace of a process.
+pub(crate) fn enter(pid: u32) {
+    let namespace = File::open(format!("/proc/{pid}/ns/net")).unwrap();
+    setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
 }
 
 impl Drop for Namespace {
