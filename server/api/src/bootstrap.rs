@@ -6,7 +6,13 @@ use object::{ApiError, Key};
 use planning::access::{self, User};
 use serde_json::Value;
 
-use crate::{Api, admit, query::WriteOptions, registry, resolve::Target, verbs::Writer};
+use crate::{
+    Api, admit,
+    query::WriteOptions,
+    registry,
+    resolve::Target,
+    verbs::{Writer, update::Ownership},
+};
 
 impl Api {
     /// Follows the store and creates what every cluster has, and `more`, where it is not there yet.
@@ -38,7 +44,7 @@ impl Api {
         let user = User::new("system:apiserver", &[access::MASTERS]);
         let options = WriteOptions::default();
         let writer = Writer::new(&user, &options);
-        match self.create_object(&writer, &target, sent).await {
+        match self.create_object(&writer, &target, sent, Ownership::Track).await {
             Err(error) if error.is_already_exists() => Ok(()),
             other => other.map(drop),
         }

@@ -12,18 +12,17 @@ use crate::{
 };
 use object::ApiError;
 
-/// The groups in the order of the registry, each with its versions and their kinds.
-fn groups() -> Vec<(&'static str, Vec<(&'static str, Vec<&'static KindDef>)>)> {
-    let mut groups: Vec<(&str, Vec<(&str, Vec<&KindDef>)>)> = Vec::new();
+/// A version of a group, and what is served in it.
+type Version = (&'static str, Vec<&'static KindDef>);
+
+/// The groups in the order of the registry, each with its versions, the preferred one first.
+fn groups() -> Vec<(&'static str, Vec<Version>)> {
+    let mut groups: Vec<(&str, Vec<Version>)> = Vec::new();
     for def in kinds::all() {
-        let group = match groups.iter().position(|(name, _)| *name == def.group) {
-            Some(at) => at,
-            None => {
-                groups.push((def.group, Vec::new()));
-                groups.len() - 1
-            }
+        let versions = match groups.iter().position(|(name, _)| *name == def.group) {
+            Some(at) => &mut groups[at].1,
+            None => &mut groups.push_mut((def.group, Vec::new())).1,
         };
-        let versions = &mut groups[group].1;
         match versions.iter_mut().find(|(version, _)| *version == def.version) {
             Some((_, kinds)) => kinds.push(def),
             None => versions.push((def.version, vec![def])),
@@ -140,7 +139,7 @@ pub(crate) fn separate(asked: &Discovery) -> Result<Value, ApiError> {
     }
 }
 
-fn describe_group(group: &str, versions: &[(&str, Vec<&KindDef>)]) -> Value {
+fn describe_group(group: &str, versions: &[Version]) -> Value {
     let versions: Vec<Value> = versions
         .iter()
         .map(|(version, _)| {

@@ -61,9 +61,10 @@ impl LocalClient {
         let manager = options.field_manager.clone().unwrap_or_else(|| self.user.name.clone());
         query::WriteOptions {
             field_manager: Some(manager),
+            names_manager: true,
             dry_run: options.dry_run,
             validation: FieldValidation::Ignore,
-            force: Some(true),
+            force: None,
             fence: options.fence.clone().map(fence),
         }
     }
@@ -195,20 +196,17 @@ impl Client for LocalClient {
     ) -> Result<Object, ApiError> {
         let target = Target::of_key(key, subresource)?;
         self.authorize(Verb::Patch, &target, "").await?;
-        let options = self.write_options(options);
+        let mut options = self.write_options(options);
+        // A client in process applies what it decides on; it is no person to be asked.
+        options.force = (kind == PatchType::Apply).then_some(true);
         let mut writer = Writer::new(&self.user, &options);
         let patch = match kind {
             PatchType::Json => Patch::Json(body),
             PatchType::Merge => Patch::Merge(body),
             PatchType::Strategic => Patch::Strategic(body),
-            PatchType::Apply => {
-                return Err(ApiError::bad_request("server-side apply is not served yet"));
-            }
+            PatchType::Apply => Patch::Apply(body),
         };
-        let written = match target.sub() {
-            Some(sub) if sub.scales => self.api.patch_scale(&mut writer, &target, &patch).await?,
-            _ => self.api.patch(&mut writer, &target, &patch).await?,
-        };
+        let written = self.api.patch(&mut writer, &target, &patch).await?;
         Ok(written_object(key, written))
     }
 

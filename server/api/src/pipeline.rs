@@ -75,6 +75,7 @@ impl Incoming<'_> {
             Some(Sent::JsonPatch) => Patch::Json(body),
             Some(Sent::MergePatch) => Patch::Merge(body),
             Some(Sent::StrategicPatch) => Patch::Strategic(body),
+            Some(Sent::ApplyPatch) => Patch::Apply(body),
             _ => {
                 return Err(negotiate::unsupported(&[
                     "application/json-patch+json",
@@ -308,9 +309,6 @@ impl Api {
                 self.update_scale(&mut writer, target, incoming.document()?).await?
             }
             (Verb::Update, _) => self.update(&mut writer, target, incoming.document()?).await?,
-            (_, Some(sub)) if sub.scales => {
-                self.patch_scale(&mut writer, target, &incoming.patch()?).await?
-            }
             _ => self.patch(&mut writer, target, &incoming.patch()?).await?,
         };
         let (status, body) = match &written {

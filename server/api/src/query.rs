@@ -143,6 +143,8 @@ fn check_initial_events(query: &Query, watch: bool, errors: &mut FieldErrors) {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct WriteOptions {
     pub(crate) field_manager: Option<String>,
+    /// Whether the request itself names its manager, as apply demands.
+    pub(crate) names_manager: bool,
     pub(crate) dry_run: bool,
     pub(crate) validation: FieldValidation,
     pub(crate) force: Option<bool>,
@@ -161,6 +163,7 @@ impl WriteOptions {
         }
         let options = Self {
             field_manager: manager.map(str::to_owned),
+            names_manager: manager.is_some(),
             dry_run: read_dry_run(query.all("dryRun"), &mut errors),
             validation,
             force: query.contains("force").then(|| query.flag("force")),

@@ -1,5 +1,6 @@
 //! What a request does to objects, whoever sends it: HTTP or a client in process.
 
+pub(crate) mod apply;
 pub(crate) mod connect;
 pub(crate) mod create;
 pub(crate) mod delete;
@@ -13,12 +14,16 @@ pub(crate) mod update;
 pub(crate) mod wait;
 pub(crate) mod watch;
 
-use object::{ApiError, Key};
+use jiff::Timestamp;
+use object::{ApiError, Key, patch::apply as field_ownership};
 use planning::access::User;
 use serde_json::Value;
 use store::{Stored, Write};
 
-use crate::{Api, errors, query::WriteOptions};
+use crate::{Api, errors, query::WriteOptions, resolve::Target};
+
+/// The field manager of what the server writes on its own.
+const OWN_MANAGER: &str = "longshore";
 
 /// Who writes, how, and what they are to be warned of.
 pub(crate) struct Writer<'r> {
@@ -30,6 +35,16 @@ pub(crate) struct Writer<'r> {
 impl<'r> Writer<'r> {
     pub(crate) fn new(user: &'r User, options: &'r WriteOptions) -> Self {
         Self { user, options, warnings: Vec::new() }
+    }
+
+    /// Whose the written fields become.
+    fn ownership<'w>(&'w self, target: &'w Target, now: Timestamp) -> field_ownership::Write<'w> {
+        field_ownership::Write {
+            manager: self.options.field_manager.as_deref().unwrap_or(OWN_MANAGER),
+            api_version: target.def.api_version,
+            subresource: &target.subresource,
+            now,
+        }
     }
 }
 

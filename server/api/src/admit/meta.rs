@@ -67,7 +67,6 @@ pub(crate) fn prepare_create(def: &KindDef, meta: &mut ObjectMeta) -> Result<(),
     meta.deletion_timestamp = None;
     meta.deletion_grace_period_seconds = None;
     meta.self_link = None;
-    meta.managed_fields = None;
     meta.generation = def.generation.then_some(1);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use kinds::schema::{check_patched, of, read_json};
 use object::{
-    ApiError, body as bodies,
+    ApiError, FieldErrors, body as bodies,
     patch::{json, merge, strategic},
     schema::Schema,
 };
@@ -14,6 +14,7 @@ use crate::{
     Api,
     admit::{self, meta},
     body::check_kind,
+    query::refuse,
     resolve::Target,
 };
 
@@ -23,6 +24,7 @@ pub(crate) enum Patch {
     Json(Bytes),
     Merge(Bytes),
     Strategic(Bytes),
+    Apply(Bytes),
 }
 
 impl Patch {
@@ -41,6 +43,9 @@ impl Patch {
                 merge::apply(object, merge::parse(patch)?);
                 Ok(read_json(patch)?.duplicates)
             }
+            Self::Apply(_) => Err(ApiError::bad_request(
+                "server-side apply is not served for this subresource; apply to the object itself",
+            )),
             Self::Strategic(patch) => {
                 strategic::apply(object, merge::parse(patch)?, schema)?;
                 Ok(read_json(patch)?.duplicates)
@@ -49,9 +54,18 @@ impl Patch {
     }
 
     fn text(&self) -> String {
-        let (Self::Json(patch) | Self::Merge(patch) | Self::Strategic(patch)) = self;
+        let (Self::Json(patch) | Self::Merge(patch) | Self::Strategic(patch) | Self::Apply(patch)) =
+            self;
         String::from_utf8_lossy(patch).into_owned()
     }
+}
+
+fn refuse_force(writer: &Writer<'_>) -> Result<(), ApiError> {
+    let mut errors = FieldErrors::default();
+    if writer.options.force.is_some() {
+        errors.forbidden("force", "may not be specified for non-apply patch");
+    }
+    refuse("PatchOptions", &errors)
 }
 
 impl Api {
@@ -61,6 +75,13 @@ impl Api {
         target: &Target,
         patch: &Patch,
     ) -> Result<Written, ApiError> {
+        if target.sub().is_some_and(|sub| sub.scales) {
+            return self.patch_scale(writer, target, patch).await;
+        }
+        if let Patch::Apply(config) = patch {
+            return self.apply(writer, target, config).await;
+        }
+        refuse_force(writer)?;
         let def = target.def;
         let validation = writer.options.validation;
         let mut warnings = Vec::new();

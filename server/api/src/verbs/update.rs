@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use kinds::{AnyObject, schema::Body};
-use object::{ApiError, Key};
+use jiff::Timestamp;
+use kinds::{
+    AnyObject,
+    schema::{Body, of},
+};
+use object::{ApiError, Key, patch::apply};
 use planning::admission::held;
 use serde_json::Value;
 use store::{Expected, StoreError, Stored, Write};
@@ -24,6 +28,14 @@ pub(crate) struct Draft {
     /// `metadata.resourceVersion` and `metadata.uid` of what was sent.
     pub(crate) revision: Option<u64>,
     pub(crate) uid: Option<String>,
+    pub(crate) ownership: Ownership,
+}
+
+/// Whether it is noted already who owns the fields that a write changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ownership {
+    Track,
+    Noted,
 }
 
 impl Draft {
@@ -36,12 +48,13 @@ impl Draft {
             ApiError::conflict(kind, name, "metadata.resourceVersion is no revision of this server")
         })?;
         let uid = meta.uid.clone().filter(|uid| !uid.is_empty());
-        Ok(Self { sent, revision, uid })
+        Ok(Self { sent, revision, uid, ownership: Ownership::Track })
     }
 
     /// A change that the server makes itself, on whatever is there.
     pub(crate) fn own(object: Box<dyn AnyObject>) -> Self {
-        Self { sent: Sent::whole(object), revision: None, uid: None }
+        let sent = Sent::whole(object);
+        Self { sent, revision: None, uid: None, ownership: Ownership::Track }
     }
 }
 
@@ -75,7 +88,7 @@ impl Api {
             let draft = make(&current, &*old)?;
             check_preconditions(&key, &current, &*old, &draft)?;
             let means_revision = draft.revision.is_some();
-            let writes = self.prepare(writer, target, &current, &*old, draft.sent).await?;
+            let writes = self.prepare(writer, target, &current, &*old, draft).await?;
             let Some(own) = writes.first() else {
                 return Ok(Written::Changed(Stored::clone(&current)));
             };
@@ -97,8 +110,9 @@ impl Api {
         target: &Target,
         current: &Stored,
         old: &dyn AnyObject,
-        mut sent: Sent,
+        draft: Draft,
     ) -> Result<Vec<Write>, ApiError> {
+        let Draft { mut sent, ownership, .. } = draft;
         let def = target.def;
         let Target { subresource, .. } = target;
         meta::prepare_update(sent.object.metadata_mut(), old.metadata());
@@ -111,7 +125,7 @@ impl Api {
             sent.object.metadata_mut().generation = Some(generation + 1);
         }
         admit::validate(def, &sent, Some(old))?;
-        if sent.object.to_value() == old_value {
+        if is_same(&*sent.object, &old_value) {
             return Ok(Vec::new());
         }
         let expected = Expected::Revision(current.revision);
@@ -121,7 +135,12 @@ impl Api {
             return Ok(std::iter::once(own).chain(releases(old)).collect());
         }
         let claims = self.claim(admission, &mut *sent.object).await?;
-        let body = Some(admit::encode(sent.object.to_value()));
+        let mut value = sent.object.to_value();
+        if ownership == Ownership::Track {
+            let write = writer.ownership(target, Timestamp::now());
+            apply::track(Some(&old_value), &mut value, of(def), &write);
+        }
+        let body = Some(admit::encode(value));
         Ok(std::iter::once(Write { key, expected, body }).chain(claims).collect())
     }
 }
@@ -144,6 +163,16 @@ fn check_preconditions(
         }
         _ => Ok(()),
     }
+}
+
+/// Whether a write changes nothing. One that does not say who owns the fields leaves that as it is.
+fn is_same(object: &dyn AnyObject, old: &Value) -> bool {
+    let mut new = object.to_value();
+    let owners = &old["metadata"]["managedFields"];
+    if object.metadata().managed_fields.is_none() && !owners.is_null() {
+        new["metadata"]["managedFields"] = owners.clone();
+    }
+    new == *old
 }
 
 /// Whether nothing keeps a deleted object any longer.

@@ -370,3 +370,51 @@ async fn serves_openapi_under_hashes() {
     let again = api.request("GET", url).header("if-none-match", tag);
     assert_eq!(api.full(again.body(bytes::Bytes::new()).unwrap()).await.status(), 304);
 }
+
+#[tokio::test]
+async fn applies_by_ownership() {
+    let api = Harness::start().await;
+    let path = |manager: &str| format!("{MAPS}/a?fieldManager={manager}&fieldValidation=Strict");
+    let apply = async |manager: &str, more: &str, data: Value| {
+        let config = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": data});
+        let path = format!("{}{more}", path(manager));
+        api.ask_as("PATCH", &path, "application/apply-patch+yaml", config).await
+    };
+    let (code, created) = apply("one", "", json!({"k": "1", "l": "1"})).await;
+    assert_eq!(code, 201, "{created}");
+    assert_eq!(created["metadata"]["managedFields"][0]["manager"], "one");
+    let (code, same) = apply("one", "", json!({"k": "1", "l": "1"})).await;
+    assert_eq!(code, 200);
+    assert_eq!(same, created, "applying the same again changes nothing");
+
+    let (code, conflict) = apply("two", "", json!({"k": "2"})).await;
+    assert_eq!((code, &conflict["reason"]), (409, &json!("Conflict")), "{conflict}");
+    assert_eq!(conflict["details"]["causes"][0]["field"], ".data.k");
+    let (code, forced) = apply("two", "&force=true", json!({"k": "2"})).await;
+    assert_eq!((code, &forced["data"]), (200, &json!({"k": "2", "l": "1"})));
+    // What the first no longer applies goes, as nobody else owns it.
+    let (_, shrunk) = apply("one", "", json!({"m": "1"})).await;
+    assert_eq!(shrunk["data"], json!({"k": "2", "m": "1"}));
+
+    let (code, refused) =
+        api.ask_as("PATCH", &format!("{MAPS}/a"), "application/apply-patch+yaml", json!({})).await;
+    assert_eq!(code, 422);
+    assert!(refused["message"].as_str().unwrap().contains("fieldManager: Required value"));
+}
+
+#[tokio::test]
+async fn notes_who_changed_what() {
+    let api = Harness::start().await;
+    let request = api.request("POST", MAPS).header("user-agent", "maker/1.0 (x)");
+    api.full(request.body(config_map("a", "1").to_string().into()).unwrap()).await;
+    let path = format!("{MAPS}/a?fieldManager=changer");
+    let merge = "application/merge-patch+json";
+    let (_, changed) =
+        api.ask_as("PATCH", &path, merge, json!({"data": {"k": "2", "l": "3"}})).await;
+    let entries = changed["metadata"]["managedFields"].as_array().unwrap();
+    let of = |manager: &str| entries.iter().find(|entry| entry["manager"] == manager);
+    assert_eq!(of("changer").unwrap()["fieldsV1"]["f:data"], json!({"f:k": {}, "f:l": {}}));
+    assert_eq!(of("maker").unwrap()["fieldsV1"]["f:data"], json!({}));
+    let (_, same) = api.ask_as("PATCH", &path, merge, json!({"data": {"k": "2"}})).await;
+    assert_eq!(same, changed);
+}
