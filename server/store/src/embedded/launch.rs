@@ -198,8 +198,8 @@ fn command(program: &Path, owner: Option<Owner>) -> Command {
     command
 }
 
-/// A folder as Postgres is to name it. Another user may not be able to walk to it (a parent such
-/// as `/root` is closed); that user gets it as an open file, which needs no walk.
+/// A folder as Postgres is to name it. Another user may not be able to walk to it, when a parent is
+/// closed as homes are; that user gets it as an open file, which needs no walk.
 struct Folder {
     path: PathBuf,
     handle: Option<OwnedFd>,

@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn reads_the_users() {
-        let users = "root:x:0:0:root:/root:/bin/sh\npostgres:x:105:111:,,,:/var:/bin/bash\n";
+        let users = "root:x:0:0:::/bin/sh\npostgres:x:105:111:,,,:/var:/bin/bash\n";
         assert_eq!(parse(users, "postgres"), Some(Owner { uid: 105, gid: 111 }));
         assert_eq!(parse(users, "post"), None);
     }
