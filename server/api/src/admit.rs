@@ -19,6 +19,7 @@ use store::{Expected, Write};
 use crate::{
     Api,
     body::{check_kind, object_of},
+    resolve::Target,
     world::Known,
 };
 
@@ -138,6 +139,19 @@ impl Api {
     ) -> Result<(), ApiError> {
         let known = self.feed.at(self.store.revision()).await?;
         admission::check_deletion(&self.request(admission, &known, 0), object)
+    }
+
+    /// Refuses what may not be posted to a subresource. What was missing may be news.
+    pub(crate) async fn check_post(
+        &self,
+        user: &User,
+        target: &Target,
+        posted: &Value,
+    ) -> Result<(), ApiError> {
+        let known = self.feed.at(self.catch_up().await?).await?;
+        let subresource = target.subresource.as_str();
+        let admission = Admission { user, def: target.def, subresource, old: None };
+        admission::check_post(&self.request(admission, &known, 0), &target.key(), posted)
     }
 
     fn request<'a>(&'a self, from: Admission<'a>, known: &'a Known, seed: u64) -> Request<'a> {

@@ -2,7 +2,8 @@
 //! unique names (addresses, ports) that it claims in its own transaction.
 //!
 //! The order of a write is: defaults of the kind, [`admit`], validation, [`claim`], store. A
-//! deletion passes [`check_deletion`], and the removal that ends it gives [`held`] back.
+//! deletion passes [`check_deletion`], and the removal that ends it gives [`held`] back. What is
+//! posted to a subresource passes [`check_post`].
 
 mod cluster_ip;
 mod escalation;
@@ -78,6 +79,7 @@ impl Claim {
 
 type Check = fn(&Request<'_>, &mut dyn AnyObject, &World) -> Result<(), ApiError>;
 type DeletionCheck = fn(&Request<'_>, &dyn AnyObject) -> Result<(), ApiError>;
+type PostCheck = fn(&Request<'_>, &Key, &Value) -> Result<(), ApiError>;
 type Allocation = fn(&Request<'_>, &mut dyn AnyObject, &World) -> Result<Vec<Claim>, ApiError>;
 
 /// In this order.
@@ -93,6 +95,8 @@ const CHECKS: &[Check] = &[
 const ALLOCATIONS: &[Allocation] = &[cluster_ip::allocate, node_port::allocate];
 
 const DELETION_CHECKS: &[DeletionCheck] = &[namespace_lifecycle::check_deletion];
+
+const POST_CHECKS: &[PostCheck] = &[node_restriction::check_token];
 
 const HOLDERS: &[fn(&dyn AnyObject) -> Vec<Key>] = &[cluster_ip::held, node_port::held];
 
@@ -136,6 +140,14 @@ pub fn claim(
 /// The first check's refusal.
 pub fn check_deletion(request: &Request<'_>, object: &dyn AnyObject) -> Result<(), ApiError> {
     DELETION_CHECKS.iter().try_for_each(|check| check(request, object))
+}
+
+/// Refuses what may not be posted to a subresource of `key`; `request.old` is not read.
+///
+/// # Errors
+/// The first check's refusal.
+pub fn check_post(request: &Request<'_>, key: &Key, posted: &Value) -> Result<(), ApiError> {
+    POST_CHECKS.iter().try_for_each(|check| check(request, key, posted))
 }
 
 /// The claims that an object holds, to be deleted in the transaction that removes it.

@@ -36,7 +36,10 @@ impl Api {
         match sub.post {
             Some(PostDef::Change) => self.post_change(writer, target, body.value).await,
             Some(PostDef::Evict) => self.evict(writer, target, body.value).await,
-            Some(PostDef::Token) => self.issue_token(target, body.value).await,
+            Some(PostDef::Token) => {
+                self.check_post(writer.user, target, &body.value).await?;
+                self.issue_token(target, body.value).await
+            }
             None => Err(nowhere()),
         }
     }

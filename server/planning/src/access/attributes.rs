@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use object::{ApiError, Reason};
+use object::{ApiError, Reason, selector::FieldSelector};
 
 use super::User;
 
@@ -16,9 +16,10 @@ pub struct Attributes {
     pub subresource: String,
     /// Empty: of the cluster, or all namespaces.
     pub namespace: String,
-    /// Empty for collections. A list or watch of one `metadata.name` names it.
+    /// Empty for collections.
     pub name: String,
-    /// The field selector of a list or watch; nodes may list the pods of their own only.
+    /// The field selector of a list or watch: one of a single `metadata.name` wants that object,
+    /// and nodes may list the pods of their own only.
     pub fields: String,
     /// What is wanted when it is no resource: `/version`.
     pub path: String,
@@ -32,6 +33,18 @@ impl Attributes {
 
     pub fn is_path(&self) -> bool {
         self.resource.is_empty()
+    }
+
+    /// A collection that is narrowed to one name is that object.
+    pub(super) fn with_selected_name(mut self) -> Self {
+        if self.name.is_empty()
+            && !self.fields.is_empty()
+            && let Ok(selector) = FieldSelector::parse(&self.fields)
+            && let Some(name) = selector.exact("metadata.name")
+        {
+            name.clone_into(&mut self.name);
+        }
+        self
     }
 
     /// `pods/exec`, or `pods` for the object itself.

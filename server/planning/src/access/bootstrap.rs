@@ -77,6 +77,7 @@ const NODE: &[Line] = &[
     ("core", "pods", "delete get list watch"),
     ("core", "pods/status", "get patch update"),
     ("core", "pods/eviction", "create"),
+    ("core", "serviceaccounts/token", "create"),
     ("core", "configmaps secrets serviceaccounts", READ),
     ("core", "events", "create get patch update"),
     ("coordination.k8s.io", "leases", "create delete get patch update"),

@@ -130,6 +130,7 @@ impl Access {
         if user.is_in(MASTERS) {
             return Verdict::Allowed;
         }
+        let wanted = &wanted.clone().with_selected_name();
         let why = match user.node_name().map(|node| self.nodes.authorize(node, wanted)) {
             Some(Verdict::Allowed) => return Verdict::Allowed,
             Some(Verdict::Denied(why)) => why,
@@ -201,8 +202,13 @@ impl Access {
     }
 
     /// The node that a pod is bound to.
-    pub fn node_of(&self, namespace: &str, pod: &str) -> Option<&str> {
+    pub(crate) fn node_of(&self, namespace: &str, pod: &str) -> Option<&str> {
         self.nodes.node_of(namespace, pod)
+    }
+
+    /// Whether a bound pod runs as a service account of its namespace.
+    pub(crate) fn runs_as(&self, namespace: &str, pod: &str, account: &str) -> bool {
+        self.nodes.runs_as(namespace, pod, account)
     }
 }
 

@@ -9,6 +9,8 @@ use serde::Deserialize;
 
 use super::{Attributes, Verdict};
 
+const ACCOUNTS: &str = "serviceaccounts";
+
 /// What a bound pod refers to: kind, namespace, name.
 type Reference = (&'static str, Arc<str>, Arc<str>);
 
@@ -48,6 +50,12 @@ impl Nodes {
         self.pods.get(&(namespace.into(), pod.into())).map(|bound| &*bound.node)
     }
 
+    pub(super) fn runs_as(&self, namespace: &str, pod: &str, account: &str) -> bool {
+        let reference: Reference = (ACCOUNTS, namespace.into(), account.into());
+        let bound = self.pods.get(&(namespace.into(), pod.into()));
+        bound.is_some_and(|bound| bound.refers_to.contains(&reference))
+    }
+
     fn reaches(&self, node: &str, kind: &'static str, namespace: &str, name: &str) -> bool {
         let reference: Reference = (kind, namespace.into(), name.into());
         let from = (Arc::from(node), reference.clone(), Arc::from(""));
@@ -79,7 +87,9 @@ impl Nodes {
             ("", "pods/eviction") => allowed(verb == "create" && own_pod()),
             ("", "configmaps") => allowed(reads && referred("configmaps")),
             ("", "secrets") => allowed(reads && referred("secrets")),
-            ("", "serviceaccounts") => allowed(reads && referred("serviceaccounts")),
+            ("", "serviceaccounts") => allowed(reads && referred(ACCOUNTS)),
+            // Bound to a pod of the node: admission sees to that.
+            ("", "serviceaccounts/token") => allowed(verb == "create" && referred(ACCOUNTS)),
             ("", "services") | ("discovery.k8s.io", "endpointslices") if reads => Verdict::Allowed,
             ("", "events") if matches!(verb, "create" | "update" | "patch" | "get") => {
                 Verdict::Allowed
@@ -202,7 +212,7 @@ impl SpecParts {
         let mut all: Vec<Reference> =
             secrets.iter().map(|one| named("secrets", &one.name)).collect();
         all.extend(maps.iter().map(|one| named("configmaps", &one.name)));
-        all.push(named("serviceaccounts", &self.service_account_name));
+        all.push(named(ACCOUNTS, &self.service_account_name));
         all.retain(|(_, _, name)| !name.is_empty());
         all.sort();
         all.dedup();

@@ -177,6 +177,7 @@ mod tests {
         let released = claim(&update, &mut *plain, &bench.world).unwrap();
         assert!(released.iter().all(|claim| matches!(claim, Claim::Release { .. })));
         assert_eq!((released.len(), node_ports(&*plain)), (2, vec![0, 0, 0]));
+        assert_eq!(plain.to_value()["spec"].get("externalTrafficPolicy"), None);
     }
 
     #[test]

@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 
 use kinds::{AnyObject, cast, node::Node};
-use object::ApiError;
+use object::{ApiError, Key};
+use serde_json::Value;
 
 use super::{Request, name_of};
 use crate::World;
 
+const ACCOUNTS: &str = "serviceaccounts";
 const LEASES: &str = "leases.coordination.k8s.io";
 /// Labels of Kubernetes' own groups that agents set on their node.
 const OWN_LABELS: [&str; 6] = [
@@ -63,6 +65,33 @@ pub(super) fn check(
     }
 }
 
+/// An agent gets tokens for its own pods only: each is bound to one, and ends with it.
+pub(super) fn check_token(
+    request: &Request<'_>,
+    account: &Key,
+    posted: &Value,
+) -> Result<(), ApiError> {
+    let Some(own) = request.user.node_name() else { return Ok(()) };
+    if &*account.kind != ACCOUNTS || request.subresource != "token" {
+        return Ok(());
+    }
+    let reference = &posted["spec"]["boundObjectRef"];
+    let text = |field: &str| reference[field].as_str().unwrap_or_default();
+    let (namespace, pod) = (&account.namespace, text("name"));
+    let why = if text("kind") != "Pod" || pod.is_empty() {
+        "node requested token not bound to a pod"
+    } else if text("uid").is_empty() {
+        "node requested token with a pod binding without a uid"
+    } else if request.access.node_of(namespace, pod) != Some(own) {
+        "node requested token bound to a pod scheduled on a different node"
+    } else if !request.access.runs_as(namespace, pod, &account.name) {
+        "node requested token bound to a pod that runs as another service account"
+    } else {
+        return Ok(());
+    };
+    Err(ApiError::forbidden(&account.kind, &account.name, why))
+}
+
 /// Whether a label is of Kubernetes' own groups and none of those that agents set.
 fn is_restricted(label: &str) -> bool {
     let Some((prefix, _)) = label.split_once('/') else { return false };
@@ -75,12 +104,12 @@ fn is_restricted(label: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::{
         access::User,
-        admission::{admit, testing::Bench},
+        admission::{admit, check_post, testing::Bench},
     };
 
     #[test]
@@ -120,5 +149,34 @@ mod tests {
             write(Some(tainted), node("one", json!({}), json!([]))),
             refusal("modify taints", "one")
         );
+    }
+
+    #[test]
+    fn agents_get_tokens_of_their_own_pods_only() {
+        let pod = |name: &str, node: &str| {
+            json!({"metadata": {"name": name, "namespace": "d"},
+                "spec": {"nodeName": node, "serviceAccountName": "bot"}})
+        };
+        let bench = Bench::new().with("pods", pod("a", "one")).with("pods", pod("b", "two"));
+        let agent = User::node("one");
+        let request =
+            Request { user: &agent, subresource: "token", ..bench.request("serviceaccounts") };
+        let ask = |account: &str, reference: Value| {
+            let posted = json!({"spec": {"boundObjectRef": reference}});
+            let key = Key::new("serviceaccounts", "d", account);
+            check_post(&request, &key, &posted).map_err(|error| error.message)
+        };
+        let bound = |pod: &str| json!({"kind": "Pod", "name": pod, "uid": "u"});
+        assert_eq!(ask("bot", bound("a")), Ok(()));
+        for (account, reference, why) in [
+            ("bot", json!(null), "not bound to a pod"),
+            ("bot", json!({"kind": "Pod", "name": "a"}), "with a pod binding without a uid"),
+            ("bot", bound("b"), "bound to a pod scheduled on a different node"),
+            ("root", bound("a"), "bound to a pod that runs as another service account"),
+        ] {
+            let message =
+                format!("serviceaccounts {account:?} is forbidden: node requested token {why}");
+            assert_eq!(ask(account, reference), Err(message));
+        }
     }
 }

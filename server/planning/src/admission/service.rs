@@ -41,6 +41,7 @@ pub(super) fn keep_allocated(
     if let (Some(new), Some(old), true) = (&mut new.spec, old, request.is_main()) {
         keep_ip(new, old);
         keep_node_ports(new, old);
+        drop_policies(new, old);
     }
     Ok(())
 }
@@ -62,6 +63,24 @@ fn keep_ip(new: &mut ServiceSpec, old: &ServiceSpec) {
         new.cluster_ips = None;
         new.ip_families = None;
         new.ip_family_policy = None;
+    }
+}
+
+/// What only services with ports outside have goes with those, unless it is said anew.
+fn drop_policies(new: &mut ServiceSpec, old: &ServiceSpec) {
+    let is_outside = |spec: &ServiceSpec| {
+        matches!(spec.type_.as_deref(), Some("NodePort" | "LoadBalancer"))
+            || spec.external_ips.as_ref().is_some_and(|ips| !ips.is_empty())
+    };
+    if is_outside(old)
+        && !is_outside(new)
+        && new.external_traffic_policy == old.external_traffic_policy
+    {
+        new.external_traffic_policy = None;
+    }
+    let balances = |spec: &ServiceSpec| spec.type_.as_deref() == Some("LoadBalancer");
+    if balances(old) && !balances(new) {
+        new.allocate_load_balancer_node_ports = None;
     }
 }
 

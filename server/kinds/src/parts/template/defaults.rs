@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::{
     api::core::v1::{
-        Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EphemeralContainer, HTTPGetAction,
-        Lifecycle, ObjectFieldSelector, PodSpec, Probe, ResourceRequirements, Volume,
-        VolumeProjection,
+        Container, ContainerPort, DownwardAPIVolumeFile, EmptyDirVolumeSource, EnvVar,
+        EphemeralContainer, HTTPGetAction, Lifecycle, ObjectFieldSelector, PodSpec, Probe,
+        ResourceFieldSelector, ResourceRequirements, Volume, VolumeProjection,
     },
     apimachinery::pkg::api::resource::Quantity,
 };
@@ -133,14 +133,23 @@ fn is_latest(image: &str) -> bool {
 
 fn default_env(env: Option<&mut Vec<EnvVar>>) {
     for variable in env.into_iter().flatten() {
-        let source = variable.value_from.as_mut();
-        default_field(source.and_then(|source| source.field_ref.as_mut()));
+        let Some(source) = &mut variable.value_from else { continue };
+        default_field(source.field_ref.as_mut());
+        default_divisor(source.resource_field_ref.as_mut());
     }
 }
 
 fn default_field(field: Option<&mut ObjectFieldSelector>) {
     if let Some(field) = field {
         default_text(&mut field.api_version, "v1");
+    }
+}
+
+/// Zero stands for one of the resource's own unit.
+fn default_divisor(field: Option<&mut ResourceFieldSelector>) {
+    if let Some(field) = field {
+        let divisor = field.divisor.get_or_insert_with(|| Quantity("0".to_owned()));
+        canonicalize_one(divisor);
     }
 }
 
@@ -151,10 +160,12 @@ fn default_resources(resources: &mut ResourceRequirements) {
 
 /// Writes quantities in their canonical form; what is none is validation's to refuse.
 fn canonicalize(list: &mut BTreeMap<String, Quantity>) {
-    for quantity in list.values_mut() {
-        if let Ok(parsed) = quantity.0.parse::<object::quantity::Quantity>() {
-            quantity.0 = parsed.to_string();
-        }
+    list.values_mut().for_each(canonicalize_one);
+}
+
+fn canonicalize_one(quantity: &mut Quantity) {
+    if let Ok(parsed) = quantity.0.parse::<object::quantity::Quantity>() {
+        quantity.0 = parsed.to_string();
     }
 }
 
@@ -193,6 +204,9 @@ fn default_volume(volume: &mut Volume) {
     if !super::volumes::has_source(volume) {
         volume.empty_dir = Some(EmptyDirVolumeSource::default());
     }
+    if let Some(limit) = volume.empty_dir.as_mut().and_then(|empty| empty.size_limit.as_mut()) {
+        canonicalize_one(limit);
+    }
     if let Some(host_path) = &mut volume.host_path {
         host_path.type_.get_or_insert_default();
     }
@@ -204,8 +218,7 @@ fn default_volume(volume: &mut Volume) {
     }
     if let Some(downward) = &mut volume.downward_api {
         downward.default_mode.get_or_insert(FILE_MODE);
-        let items = downward.items.iter_mut().flatten();
-        items.for_each(|item| default_field(item.field_ref.as_mut()));
+        downward.items.iter_mut().flatten().for_each(default_file);
     }
     if let Some(projected) = &mut volume.projected {
         projected.default_mode.get_or_insert(FILE_MODE);
@@ -218,7 +231,12 @@ fn default_projection(source: &mut VolumeProjection) {
         token.expiration_seconds.get_or_insert(TOKEN_SECONDS);
     }
     let items = source.downward_api.as_mut().and_then(|downward| downward.items.as_mut());
-    items.into_iter().flatten().for_each(|item| default_field(item.field_ref.as_mut()));
+    items.into_iter().flatten().for_each(default_file);
+}
+
+fn default_file(file: &mut DownwardAPIVolumeFile) {
+    default_field(file.field_ref.as_mut());
+    default_divisor(file.resource_field_ref.as_mut());
 }
 
 #[cfg(test)]
