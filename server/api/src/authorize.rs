@@ -1,6 +1,6 @@
 //! May this user do that? The only place that refuses with 403 for want of rights.
 
-use object::ApiError;
+use object::{ApiError, selector::FieldSelector};
 use planning::access::{Attributes, User, Verdict, refusal};
 
 use crate::{Api, resolve::Target};
@@ -15,6 +15,18 @@ pub(crate) fn wanted(verb: &str, target: &Target) -> Attributes {
         namespace: target.namespace.clone(),
         name: target.name.clone(),
         ..Attributes::default()
+    }
+}
+
+/// What a verb on the objects that a field selector picks wants: one that picks a name wants that
+/// object.
+pub(crate) fn wanted_of_many(verb: &str, target: &Target, fields: &str) -> Attributes {
+    let selector = FieldSelector::parse(fields).ok();
+    let name = selector.as_ref().and_then(|selector| selector.exact("metadata.name"));
+    Attributes {
+        name: name.unwrap_or_default().to_owned(),
+        fields: fields.to_owned(),
+        ..wanted(verb, target)
     }
 }
 

@@ -1,18 +1,15 @@
-//! The first start: the objects that every cluster has.
+//! Every start: the objects that every cluster has, where they are absent or out of date.
 
 use std::sync::Arc;
 
-use object::{ApiError, Key};
+use object::{ApiError, Key, Meta};
 use planning::access::{self, User};
 use serde_json::Value;
 
-use crate::{
-    Api, admit,
-    query::WriteOptions,
-    registry,
-    resolve::Target,
-    verbs::{Writer, update::Ownership},
-};
+use crate::{Api, query::WriteOptions, registry, resolve::Target, verbs::Writer};
+
+/// Kubernetes' mark on the roles that a new version may complete.
+const AUTOUPDATE: &str = "rbac.authorization.kubernetes.io/autoupdate";
 
 impl Api {
     /// Follows the store and creates what every cluster has, and `more`, where it is not there yet.
@@ -22,31 +19,43 @@ impl Api {
     pub async fn start(self: &Arc<Self>, more: Vec<Value>) -> Result<(), ApiError> {
         self.catch_up().await?;
         self.feed.start(self.store.clone());
+        let options =
+            WriteOptions { names_manager: true, force: Some(true), ..WriteOptions::default() };
+        let user = User::new("system:apiserver", &[access::MASTERS]);
+        let writer = Writer::new(&user, &options);
         for object in planning::bootstrap::objects().into_iter().chain(more) {
-            self.create_if_absent(object).await?;
+            self.begin_with(&writer, object).await?;
         }
         Ok(())
     }
 
-    async fn create_if_absent(&self, object: Value) -> Result<(), ApiError> {
+    /// Creates an object where it is absent. One that is there stays as its users made it, unless
+    /// it is marked as ours to keep up to date.
+    async fn begin_with(&self, writer: &Writer<'_>, mut object: Value) -> Result<(), ApiError> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let (api_version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
         let def = registry::find_kind(&api_version, &kind).ok_or_else(|| {
             ApiError::internal(format!("{api_version} {kind} is no kind of this server"))
         })?;
-        let meta = &object["metadata"];
-        let key = Key::new(def.name.clone(), &text(&meta["namespace"]), &text(&meta["name"]));
-        if self.store.get(&key).is_some() {
-            return Ok(());
+        let namespace = text(&object["metadata"]["namespace"]);
+        let key = Key::new(def.name.clone(), &namespace, &text(&object["metadata"]["name"]));
+        if def.is_namespaced() {
+            object["metadata"]["namespace"] = namespace.into();
         }
         let target = Target::of_key(&key, "")?;
-        let sent = admit::complete(def, object)?;
-        let user = User::new("system:apiserver", &[access::MASTERS]);
-        let options = WriteOptions::default();
-        let writer = Writer::new(&user, &options);
-        match self.create_object(&writer, &target, sent, Ownership::Track).await {
+        let written = match self.store.get(&key).map(|stored| is_kept_up(&stored.body)) {
+            Some(false) => return Ok(()),
+            Some(true) => self.apply_to_live(writer, &target, &object).await,
+            None => self.apply_as_new(writer, &target, &object).await,
+        };
+        match written {
             Err(error) if error.is_already_exists() => Ok(()),
             other => other.map(drop),
         }
     }
+}
+
+fn is_kept_up(body: &[u8]) -> bool {
+    let annotations = Meta::read(body).map(|meta| meta.annotations).unwrap_or_default();
+    annotations.get(AUTOUPDATE).is_some_and(|value| value == "true")
 }

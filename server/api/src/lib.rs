@@ -39,12 +39,15 @@ use futures::stream::BoxStream;
 use object::ApiError;
 use planning::access::User;
 use store::Store;
+use tokio::sync::Semaphore;
 
 use crate::streams::Tunnels;
 
 pub use reviews::hash_password;
 pub use settings::{Settings, SigningKey};
 pub use tokens::{Bound, Grant, Token, Tokens};
+
+const LOG_INS_MAX: usize = 2;
 
 /// The API over a store.
 pub struct Api {
@@ -53,6 +56,8 @@ pub struct Api {
     tokens: Tokens,
     feed: Arc<world::Feed>,
     tunnels: Tunnels,
+    /// How many passwords are hashed at once; each takes memory and a core for a while.
+    log_ins: Semaphore,
 }
 
 /// What a request is answered with.
@@ -72,7 +77,14 @@ impl Api {
     pub fn new(store: Arc<dyn Store>, settings: Settings) -> Result<Arc<Self>, ApiError> {
         let tokens = Tokens::new(&settings.signing_key, &settings.issuer)?;
         let feed = world::Feed::new();
-        Ok(Arc::new(Self { store, settings, tokens, feed, tunnels: Tunnels::default() }))
+        Ok(Arc::new(Self {
+            store,
+            settings,
+            tokens,
+            feed,
+            tunnels: Tunnels::default(),
+            log_ins: Semaphore::new(LOG_INS_MAX),
+        }))
     }
 
     /// The API as one user sees it, without HTTP.

@@ -39,10 +39,8 @@ impl LocalClient {
         Self { api, user }
     }
 
-    async fn authorize(&self, verb: Verb, target: &Target, fields: &str) -> Result<(), ApiError> {
-        let mut wanted = authorize::wanted(verb.name(), target);
-        wanted.fields = fields.to_owned();
-        self.api.authorize(&self.user, &wanted).await
+    async fn authorize(&self, verb: Verb, target: &Target) -> Result<(), ApiError> {
+        self.api.authorize(&self.user, &authorize::wanted(verb.name(), target)).await
     }
 
     async fn collection(
@@ -53,7 +51,9 @@ impl LocalClient {
     ) -> Result<Target, ApiError> {
         let namespace = selection.namespace.as_deref().unwrap_or_default();
         let target = Target::of_key(&Key::new(kind.clone(), namespace, ""), "")?;
-        self.authorize(verb, &target, selection.fields.as_deref().unwrap_or_default()).await?;
+        let fields = selection.fields.as_deref().unwrap_or_default();
+        let wanted = authorize::wanted_of_many(verb.name(), &target, fields);
+        self.api.authorize(&self.user, &wanted).await?;
         Ok(target)
     }
 
@@ -109,7 +109,7 @@ fn event_of(seen: Seen) -> Event {
 impl Client for LocalClient {
     async fn get(&self, key: &Key) -> Result<Object, ApiError> {
         let target = Target::of_key(key, "")?;
-        self.authorize(Verb::Get, &target, "").await?;
+        self.authorize(Verb::Get, &target).await?;
         Ok(object_of(&*self.api.read(key, false).await?))
     }
 
@@ -154,7 +154,7 @@ impl Client for LocalClient {
         options: &WriteOptions,
     ) -> Result<Object, ApiError> {
         let target = Target::of_key(key, subresource)?;
-        self.authorize(Verb::Create, &target, "").await?;
+        self.authorize(Verb::Create, &target).await?;
         let options = self.write_options(options);
         let mut writer = Writer::new(&self.user, &options);
         let document = read_own(&body)?;
@@ -173,7 +173,7 @@ impl Client for LocalClient {
         options: &WriteOptions,
     ) -> Result<Object, ApiError> {
         let target = Target::of_key(key, subresource)?;
-        self.authorize(Verb::Update, &target, "").await?;
+        self.authorize(Verb::Update, &target).await?;
         let options = self.write_options(options);
         let mut writer = Writer::new(&self.user, &options);
         let document = read_own(&body)?;
@@ -195,7 +195,7 @@ impl Client for LocalClient {
         options: &WriteOptions,
     ) -> Result<Object, ApiError> {
         let target = Target::of_key(key, subresource)?;
-        self.authorize(Verb::Patch, &target, "").await?;
+        self.authorize(Verb::Patch, &target).await?;
         let mut options = self.write_options(options);
         // A client in process applies what it decides on; it is no person to be asked.
         options.force = (kind == PatchType::Apply).then_some(true);
@@ -212,7 +212,7 @@ impl Client for LocalClient {
 
     async fn delete(&self, key: &Key, options: &DeleteOptions) -> Result<(), ApiError> {
         let target = Target::of_key(key, "")?;
-        self.authorize(Verb::Delete, &target, "").await?;
+        self.authorize(Verb::Delete, &target).await?;
         let request = DeleteRequest {
             grace_seconds: options.grace_seconds,
             propagation: match options.propagation {
@@ -238,7 +238,7 @@ impl Client for LocalClient {
         query: &str,
     ) -> Result<Connection, ApiError> {
         let target = Target::of_key(key, subresource)?;
-        self.authorize(Verb::Get, &target, "").await?;
+        self.authorize(Verb::Get, &target).await?;
         self.api.authorize_stream(&self.user, &target).await?;
         self.api.connect(&target, query).await
     }

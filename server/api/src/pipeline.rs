@@ -1,6 +1,6 @@
 //! One request: resolve, authenticate, authorize, then the verb, then the answer.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{
     Answer, Api, authorize, body, discovery,
-    negotiate::{self, Sent},
+    negotiate::{self, Sent, Shape},
     openapi,
     query::{ListOptions, Query, WriteOptions},
     render::{self, View},
@@ -23,6 +23,7 @@ use crate::{
         delete::{DeleteRequest, Deleted},
         patch::Patch,
         post::success,
+        scale::table as scale_table,
     },
     watch_lines,
 };
@@ -98,8 +99,9 @@ fn not_allowed() -> ApiError {
 
 impl Api {
     /// Answers one request of a client that is connected from `peer`.
-    pub async fn handle(self: &Arc<Self>, request: Request<Bytes>, _peer: IpAddr) -> Answer {
+    pub async fn handle(self: &Arc<Self>, request: Request<Bytes>, peer: IpAddr) -> Answer {
         let (parts, body) = request.into_parts();
+        let began = Instant::now();
         let answer = async {
             let incoming = Incoming {
                 method: &parts.method,
@@ -117,7 +119,16 @@ impl Api {
                 }
             }
         };
-        answer.await.unwrap_or_else(|error| Answer::Full(respond::failure(&error)))
+        let answer = answer.await.unwrap_or_else(|error| Answer::Full(respond::failure(&error)));
+        let code = match &answer {
+            Answer::Full(response) => response.status().as_u16(),
+            Answer::Stream(head, _) => head.status().as_u16(),
+            Answer::Connect(_) => StatusCode::SWITCHING_PROTOCOLS.as_u16(),
+        };
+        // Without the query: it may hold what a command in a container is told.
+        let (method, path) = (&parts.method, parts.uri.path());
+        tracing::debug!(%method, path, code, %peer, elapsed = ?began.elapsed(), "request");
+        answer
     }
 
     async fn handle_document(
@@ -162,10 +173,12 @@ impl Api {
         target: Target,
     ) -> Result<Answer, ApiError> {
         let verb = verb_of(&incoming, &target)?;
-        let mut wanted = authorize::wanted(verb.name(), &target);
-        if matches!(verb, Verb::List | Verb::Watch | Verb::DeleteCollection) {
-            wanted.fields = incoming.query.get("fieldSelector").unwrap_or_default().to_owned();
-        }
+        let wanted = if target.name.is_empty() && verb != Verb::Create {
+            let fields = incoming.query.get("fieldSelector").unwrap_or_default();
+            authorize::wanted_of_many(verb.name(), &target, fields)
+        } else {
+            authorize::wanted(verb.name(), &target)
+        };
         self.authorize(&incoming.user, &wanted).await?;
         if target.sub().is_some_and(|sub| sub.connects) {
             return self.handle_stream(&incoming, &target).await;
@@ -205,8 +218,13 @@ impl Api {
     ) -> Result<Response<Bytes>, ApiError> {
         let view = incoming.view()?;
         if target.sub().is_some_and(|sub| sub.scales) {
-            let scale = self.get_scale(target).await?.to_string();
-            return Ok(respond::formatted(StatusCode::OK, scale.into(), view.wanted.format));
+            let scale = self.get_scale(target).await?;
+            let shown = match view.wanted.shape {
+                Shape::Table(version) => scale_table(&scale, version),
+                _ => scale,
+            };
+            let shown = shown.to_string().into();
+            return Ok(respond::formatted(StatusCode::OK, shown, view.wanted.format));
         }
         if target.sub().is_some_and(|sub| sub.awaits) {
             let seconds = incoming.query.number("timeoutSeconds")?;
@@ -216,6 +234,9 @@ impl Api {
             return Ok(respond::json(StatusCode::OK, &status));
         }
         let stale = incoming.query.get("resourceVersion") == Some("0");
+        if let Some(revision) = incoming.query.number("resourceVersion")? {
+            self.catch_up_to(revision.try_into().unwrap_or(0)).await?;
+        }
         let stored = self.read(&target.key(), stale).await?;
         let shown = render::object(target.def, &stored, view);
         Ok(respond::formatted(StatusCode::OK, shown, view.wanted.format))

@@ -88,7 +88,10 @@ impl ListOptions {
             revision_match: read_match(query, watch, &mut errors),
             bookmarks: query.flag("allowWatchBookmarks"),
             initial_events: query.flag("sendInitialEvents"),
-            timeout_seconds: query.number("timeoutSeconds")?.and_then(|n| u64::try_from(n).ok()),
+            timeout_seconds: query
+                .number("timeoutSeconds")?
+                .and_then(|n| u64::try_from(n).ok())
+                .filter(|n| *n > 0),
         };
         check_initial_events(query, watch, &mut errors);
         refuse("ListOptions", &errors)?;

@@ -84,8 +84,10 @@ impl Api {
         let account = self.store.get(&key).and_then(|stored| accounts::read(&stored.body));
         let hash = account.as_ref().map(|account| account.password_hash.clone());
         // Hashing takes long on purpose; an unknown user takes as long as a wrong password.
+        let permit = self.log_ins.acquire().await;
         let verified = tokio::task::spawn_blocking(move || verify(hash.as_deref(), &password));
         let verified = verified.await.unwrap_or(false);
+        drop(permit);
         let Some(account) = account.filter(|_| verified) else {
             return Err(ApiError::new(Reason::Unauthorized, "the user or the password is wrong"));
         };

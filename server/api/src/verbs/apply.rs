@@ -43,7 +43,7 @@ impl Api {
         }
     }
 
-    async fn apply_to_live(
+    pub(crate) async fn apply_to_live(
         &self,
         writer: &Writer<'_>,
         target: &Target,
@@ -60,7 +60,7 @@ impl Api {
         .await
     }
 
-    async fn apply_as_new(
+    pub(crate) async fn apply_as_new(
         &self,
         writer: &Writer<'_>,
         target: &Target,
@@ -124,7 +124,8 @@ fn read_config(writer: &mut Writer<'_>, target: &Target, body: &Bytes) -> Result
             metadata[field] = expected.as_str().into();
         }
     }
-    Ok(config)
+    let has_status = target.def.subresources.iter().any(|sub| sub.name == "status");
+    Ok(apply::writable_part(config, &target.subresource, has_status))
 }
 
 fn is_absent(error: &ApiError, target: &Target) -> bool {

@@ -1,6 +1,7 @@
 //! `scale`: the replicas of an object of any kind that declares them, as `autoscaling/v1 Scale`.
 
-use kinds::{AnyObject, schema::Body};
+use jiff::Timestamp;
+use kinds::{AnyObject, parts::cells, schema::Body};
 use object::{ApiError, FieldErrors, schema::Schema};
 use serde_json::{Value, json};
 use store::Stored;
@@ -101,4 +102,27 @@ fn show(object: &dyn AnyObject, revision: u64) -> Result<Value, ApiError> {
         "spec": {"replicas": replicas},
         "status": {"replicas": status_replicas, "selector": selector},
     }))
+}
+
+/// A `Scale` as a table of one row.
+pub(crate) fn table(scale: &Value, version: &str) -> Value {
+    let column = |name: &str, kind: &str, format: &str| json!({"name": name, "type": kind, "format": format, "description": "", "priority": 0});
+    let metadata = &scale["metadata"];
+    let created = serde_json::from_value(metadata["creationTimestamp"].clone()).ok();
+    let age = cells::since(created.as_ref(), Timestamp::now());
+    json!({
+        "kind": "Table", "apiVersion": format!("meta.k8s.io/{version}"),
+        "metadata": {"resourceVersion": metadata["resourceVersion"]},
+        "columnDefinitions": [
+            column("Name", "string", "name"), column("Desired", "integer", ""),
+            column("Available", "integer", ""), column("Age", "string", ""),
+        ],
+        "rows": [{
+            "cells": [metadata["name"], scale["spec"]["replicas"], scale["status"]["replicas"], age],
+            "object": {
+                "kind": "PartialObjectMetadata", "apiVersion": format!("meta.k8s.io/{version}"),
+                "metadata": metadata,
+            },
+        }],
+    })
 }

@@ -9,10 +9,11 @@ use http::{Method, Request, Response};
 use object::ApiError;
 use planning::access::User;
 use serde_json::Value;
-use store::Memory;
+use store::{Memory, Store};
 
 pub(crate) struct Harness {
     pub(crate) api: Arc<Api>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) admin: String,
 }
 
@@ -34,11 +35,12 @@ pub(crate) fn signing_key() -> SigningKey {
 
 impl Harness {
     pub(crate) async fn start() -> Self {
-        let api = Api::new(Arc::new(Memory::default()), Settings::new(signing_key())).unwrap();
+        let store: Arc<dyn Store> = Arc::new(Memory::default());
+        let api = Api::new(store.clone(), Settings::new(signing_key())).unwrap();
         api.start(Vec::new()).await.unwrap();
         let masters = User::new("admin", &["system:masters"]);
         let admin = api.tokens().issue(&Grant::new(masters, Vec::new(), 3600)).unwrap().text;
-        Self { api, admin }
+        Self { api, store, admin }
     }
 
     pub(crate) async fn send(&self, request: Request<Bytes>) -> Answer {

@@ -4,5 +4,7 @@
 
 mod access;
 mod harness;
+mod in_process;
 mod lists;
 mod objects;
+mod streams;
