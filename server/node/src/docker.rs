@@ -7,9 +7,13 @@ mod convert;
 mod endpoint;
 mod images;
 mod inspect;
+mod oom;
 mod streams;
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::Ipv4Addr,
+};
 
 use async_trait::async_trait;
 use bollard::{
@@ -38,6 +42,8 @@ pub struct Docker {
     connection: Connection,
     /// The image of sandboxes, which is the agent's own.
     sandbox_image: String,
+    /// How far a container's score may be lowered below the other processes' of its host.
+    oom_score_min: i64,
 }
 
 impl Docker {
@@ -47,7 +53,8 @@ impl Docker {
     /// When nothing answers there, or the engine is too old.
     pub async fn connect(url: &str, sandbox_image: &str) -> Result<Self> {
         let connection = endpoint::connect(url).await?;
-        Ok(Self { connection, sandbox_image: sandbox_image.to_owned() })
+        let oom_score_min = if oom::may_lower() { oom::SCORE_MIN } else { 0 };
+        Ok(Self { connection, sandbox_image: sandbox_image.to_owned(), oom_score_min })
     }
 
     async fn create_named(
@@ -82,13 +89,16 @@ impl Runtime for Docker {
         let filters = filter("label", &format!("{}={node}", labels::NODE));
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
         let listed = self.connection.list_containers(Some(options)).await.map_err(failed)?;
-        let pods = listed.into_iter().filter_map(|container| {
-            let mut labels = container.labels?;
-            let uid = labels.remove(labels::POD_UID)?;
-            let namespace = labels.remove(labels::POD_NAMESPACE)?;
-            Some((uid, PodRef { namespace, name: labels.remove(labels::POD_NAME)? }))
-        });
-        Ok(pods.collect())
+        let mut pods: BTreeMap<String, PodRef> = BTreeMap::new();
+        for mut labels in listed.into_iter().filter_map(|container| container.labels) {
+            let Some(uid) = labels.remove(labels::POD_UID) else { continue };
+            let pod = pods.entry(uid).or_default();
+            pod.namespace = labels.remove(labels::POD_NAMESPACE).unwrap_or_default();
+            pod.name = labels.remove(labels::POD_NAME).unwrap_or_default();
+            let address = labels.get(labels::POD_IP).and_then(|ip| ip.parse::<Ipv4Addr>().ok());
+            pod.addresses.extend(address);
+        }
+        Ok(pods)
     }
 
     async fn containers(&self, pod_uid: &str) -> Result<Vec<Inspected>> {
@@ -113,7 +123,7 @@ impl Runtime for Docker {
     }
 
     async fn run_sandbox(&self, sandbox: &SandboxLaunch) -> Result<String> {
-        let body = convert::sandbox(sandbox, &self.sandbox_image);
+        let body = convert::sandbox(sandbox, &self.sandbox_image, self.oom_score_min);
         let id = self.create_named(&sandbox.name, body).await?;
         if let Err(error) = self.start(&id).await {
             self.remove(&id).await?;
@@ -123,7 +133,7 @@ impl Runtime for Docker {
     }
 
     async fn create(&self, container: &ContainerLaunch) -> Result<String> {
-        self.create_named(&container.name, convert::container(container)?).await
+        self.create_named(&container.name, convert::container(container, self.oom_score_min)?).await
     }
 
     async fn start(&self, id: &str) -> Result<()> {

@@ -9,6 +9,7 @@ pub(crate) struct ImageName {
     pub(crate) reference: String,
     /// `docker.io` when none is named.
     pub(crate) registry: String,
+    pub(crate) is_digest: bool,
 }
 
 impl ImageName {
@@ -49,7 +50,13 @@ impl ImageName {
             repository: repository.to_owned(),
             reference: digest.or(tag).unwrap_or("latest").to_owned(),
             registry: registry.to_owned(),
+            is_digest: digest.is_some(),
         })
+    }
+
+    /// Whether the newest image of that name may be another one than what is here.
+    pub(crate) fn is_latest(&self) -> bool {
+        !self.is_digest && self.reference == "latest"
     }
 }
 

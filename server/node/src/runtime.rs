@@ -1,6 +1,6 @@
 //! What the agent needs of a container engine, in Kubernetes' terms.
 
-use std::{collections::BTreeMap, pin::Pin, time::Duration};
+use std::{collections::BTreeMap, net::Ipv4Addr, pin::Pin, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -194,6 +194,8 @@ pub trait Runtime: Send + Sync {
 pub struct PodRef {
     pub namespace: String,
     pub name: String,
+    /// Of its sandboxes, also of those that have ended.
+    pub addresses: Vec<Ipv4Addr>,
 }
 
 /// How long the engine may take to answer a plain request.

@@ -18,7 +18,11 @@ const PAUSE: [&str; 2] = ["/longshore", "pause"];
 /// Where a sandbox holds volumes that live in memory.
 const HELD: &str = "/held";
 
-pub(super) fn sandbox(launch: &SandboxLaunch, image: &str) -> ContainerCreateBody {
+pub(super) fn sandbox(
+    launch: &SandboxLaunch,
+    image: &str,
+    oom_score_min: i64,
+) -> ContainerCreateBody {
     let own = |host: bool, other: &str| if host { "host".to_owned() } else { other.to_owned() };
     let held = launch.held_volumes.iter().map(|name| Mount {
         target: Some(format!("{HELD}/{name}")),
@@ -32,7 +36,7 @@ pub(super) fn sandbox(launch: &SandboxLaunch, image: &str) -> ContainerCreateBod
         pid_mode: launch.host_pid.then(|| "host".to_owned()),
         uts_mode: launch.host_network.then(|| "host".to_owned()),
         sysctls: Some(map(&launch.sysctls)).filter(|sysctls| !sysctls.is_empty()),
-        oom_score_adj: Some(launch.oom_score),
+        oom_score_adj: Some(launch.oom_score.max(oom_score_min)),
         mounts: Some(held.collect()),
         readonly_rootfs: Some(true),
         cap_drop: Some(vec!["ALL".to_owned()]),
@@ -52,7 +56,10 @@ pub(super) fn sandbox(launch: &SandboxLaunch, image: &str) -> ContainerCreateBod
     }
 }
 
-pub(super) fn container(launch: &ContainerLaunch) -> Result<ContainerCreateBody> {
+pub(super) fn container(
+    launch: &ContainerLaunch,
+    oom_score_min: i64,
+) -> Result<ContainerCreateBody> {
     let joined = format!("container:{}", launch.sandbox);
     let own = |host: bool| if host { "host".to_owned() } else { joined.clone() };
     let security = &launch.security;
@@ -75,7 +82,7 @@ pub(super) fn container(launch: &ContainerLaunch) -> Result<ContainerCreateBody>
         memory: limit,
         // No swap beyond the limit, as with Kubernetes.
         memory_swap: limit,
-        oom_score_adj: Some(launch.oom_score),
+        oom_score_adj: Some(launch.oom_score.max(oom_score_min)),
         mounts: Some(launch.mounts.iter().map(mount).collect::<Result<_>>()?),
         privileged: Some(security.privileged),
         readonly_rootfs: Some(security.read_only_root),
@@ -180,17 +187,17 @@ mod tests {
             (None, words(&["b"]), words(&["b"])),
         ] {
             let launch = ContainerLaunch { command, args, ..ContainerLaunch::default() };
-            assert_eq!(container(&launch).unwrap().cmd, want);
+            assert_eq!(container(&launch, 0).unwrap().cmd, want);
         }
     }
 
     #[test]
     fn no_limit_is_no_number() {
-        let host = container(&ContainerLaunch::default()).unwrap().host_config.unwrap();
+        let host = container(&ContainerLaunch::default(), 0).unwrap().host_config.unwrap();
         assert_eq!((host.memory, host.memory_swap, host.nano_cpus), (None, None, None));
         let limited =
             ContainerLaunch { memory_bytes: 7, nano_cpus: 5, ..ContainerLaunch::default() };
-        let host = container(&limited).unwrap().host_config.unwrap();
+        let host = container(&limited, 0).unwrap().host_config.unwrap();
         assert_eq!((host.memory, host.memory_swap, host.nano_cpus), (Some(7), Some(7), Some(5)));
     }
 }
