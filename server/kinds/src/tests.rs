@@ -2,6 +2,7 @@
 
 mod declarations;
 mod faults;
+mod tables;
 
 use object::FieldErrors;
 use serde_json::Value;
