@@ -20,6 +20,8 @@ pub use service::Service;
 const BODY_BYTES_MAX: usize = 3 * 1024 * 1024;
 /// How long a request may take until its head is answered; what streams may take longer.
 const ANSWER_SECONDS_MAX: u64 = 60;
+/// How much longer, for one that asks to wait with `timeoutSeconds`.
+const WAIT_SECONDS_MAX: u64 = 3600;
 
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,10 @@ use api::Answer;
 use bytes::Bytes;
 use object::{ApiError, Reason};
 
-use super::{ANSWER_SECONDS_MAX, documents, listener::Shared, page, request, respond, websocket};
+use super::{
+    ANSWER_SECONDS_MAX, WAIT_SECONDS_MAX, documents, listener::Shared, page, request, respond,
+    websocket,
+};
 
 /// The first segments of the API's paths; everything else is the dashboard's.
 const API_ROOTS: &[&str] = &[
@@ -95,7 +98,7 @@ async fn upgrade(
 async fn handle(shared: &Shared, request: &HttpRequest, asked: Request<Bytes>) -> Answer {
     let (service, peer) = (shared.service.clone(), request::peer(request));
     let handling = shared.requests.spawn(async move {
-        let patience = Duration::from_secs(ANSWER_SECONDS_MAX);
+        let patience = Duration::from_secs(ANSWER_SECONDS_MAX + asked_seconds(&asked));
         tokio::time::timeout(patience, service.handle(asked, peer)).await
     });
     let error = match handling.await {
@@ -107,4 +110,11 @@ async fn handle(shared: &Shared, request: &HttpRequest, asked: Request<Bytes>) -
         Err(_) => ApiError::internal("the request failed; the server's log says why"),
     };
     Answer::Full(respond::failure(&error))
+}
+
+/// How long a request that waits for something (a rollout) asks to wait.
+fn asked_seconds(asked: &Request<Bytes>) -> u64 {
+    let parameters = asked.uri().query().unwrap_or_default().split('&');
+    let seconds = parameters.filter_map(|one| one.strip_prefix("timeoutSeconds="));
+    seconds.filter_map(|text| text.parse::<u64>().ok()).next().unwrap_or(0).min(WAIT_SECONDS_MAX)
 }
