@@ -50,3 +50,31 @@ fn status_writes_and_main_writes_keep_to_their_parts() {
         assert_eq!(value["status"]["replicas"], status, "{subresource}");
     }
 }
+
+/// What is stored was defaulted once and is defaulted again with every update: nothing may move.
+#[test]
+fn defaults_are_stable() {
+    let pod = serde_json::json!({
+        "serviceAccount": "bot", "hostNetwork": true,
+        "volumes": [{"name": "v"}, {"name": "d", "downwardAPI": {"items": [{"path": "x", "resourceFieldRef": {"containerName": "a", "resource": "limits.cpu"}}]}}],
+        "containers": [{"name": "a", "image": "x", "ports": [{"containerPort": 80}],
+            "resources": {"limits": {"cpu": "0.50", "memory": "2048Ki"}},
+            "livenessProbe": {"grpc": {"port": 1}}, "lifecycle": {"preStop": {"httpGet": {"port": 80}}}}],
+    });
+    let spec = serde_json::json!({
+        "template": {"spec": pod}, "selector": {"matchLabels": {"a": "b"}}, "type": "LoadBalancer",
+        "sessionAffinity": "ClientIP", "ports": [{"port": 80}], "clusterIP": "10.43.0.9",
+    });
+    for def in all() {
+        let spec = if &*def.name == "pods" { &pod } else { &spec };
+        let body =
+            serde_json::json!({"metadata": {"name": "a"}, "spec": spec, "stringData": {"a": "b"}});
+        let Ok(mut object) = (def.decode_value)(body) else { continue };
+        object.set_defaults();
+        let once = object.to_value();
+        object.set_defaults();
+        assert_eq!(object.to_value(), once, "{}", def.name);
+        let again = (def.decode_value)(once.clone()).unwrap();
+        assert_eq!(again.to_value(), once, "{} reads as it was written", def.name);
+    }
+}
