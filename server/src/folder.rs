@@ -24,9 +24,8 @@ impl DataFolder {
     /// # Errors
     /// When it can not be made or written, or another process uses it.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
-        let unwritable = || {
-            format!("cannot write to {}; give a folder of yours with --data", path.display())
-        };
+        let unwritable =
+            || format!("cannot write to {}; give a folder of yours with --data", path.display());
         fs::create_dir_all(path).with_context(unwritable)?;
         let path = path.canonicalize().with_context(unwritable)?;
         // Postgres runs as a user of its own and must reach its folder inside.

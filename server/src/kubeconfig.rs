@@ -30,14 +30,18 @@ impl Kubeconfig {
     /// Reads what [`Kubeconfig::to_yaml`] wrote.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let text = fs::read_to_string(path).with_context(|| {
-            format!("no kubeconfig at {}; start `longshore up` first, or give its --data", path.display())
+            format!(
+                "no kubeconfig at {}; start `longshore up` first, or give its --data",
+                path.display()
+            )
         })?;
         let config: Value = serde_norway::from_str(&text)?;
         let text_at = |pointer: &str| {
             let value = config.pointer(pointer).and_then(Value::as_str);
             value.map(str::to_owned).ok_or_else(|| anyhow!("{} lacks {pointer}", path.display()))
         };
-        let ca = BASE64_STANDARD.decode(text_at("/clusters/0/cluster/certificate-authority-data")?)?;
+        let ca =
+            BASE64_STANDARD.decode(text_at("/clusters/0/cluster/certificate-authority-data")?)?;
         Ok(Self {
             server: text_at("/clusters/0/cluster/server")?,
             ca_pem: String::from_utf8(ca)?,
@@ -65,10 +69,14 @@ mod tests {
     #[test]
     fn reads_what_it_wrote() {
         let path = std::env::temp_dir().join(format!("kubeconfig-{}", std::process::id()));
-        let config = Kubeconfig { server: "https://a:1".into(), ca_pem: "pem".into(), token: "t".into() };
+        let config =
+            Kubeconfig { server: "https://a:1".into(), ca_pem: "pem".into(), token: "t".into() };
         write_private(&path, &config.to_yaml().unwrap()).unwrap();
         let read = Kubeconfig::read(&path).unwrap();
         fs::remove_file(&path).unwrap();
-        assert_eq!((read.server, read.ca_pem, read.token), ("https://a:1".into(), "pem".into(), "t".into()));
+        assert_eq!(
+            (read.server, read.ca_pem, read.token),
+            ("https://a:1".into(), "pem".into(), "t".into())
+        );
     }
 }

@@ -1,7 +1,20 @@
-//! The program: configuration, HTTP, keys, and the wiring of the rooms.
+//! The program: configuration, HTTP, and the wiring of the rooms.
 //!
-//! **Invariant:** joins the rooms without knowing how any of them works.
+//! **Invariant:** knows every room's interface and none's inside.
 
+pub mod agent;
+pub mod api_gate;
+pub mod config;
+pub mod control_plane;
+pub mod data_plane;
+pub mod folder;
+pub mod host_effects;
 pub mod http;
 pub mod keys;
+pub mod kubeconfig;
+pub mod leases;
+pub mod operate;
 pub mod pki;
+pub mod say;
+pub mod telemetry;
+pub mod up;
