@@ -7,7 +7,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Path, Payload},
 };
-use actix_ws::{AggregatedMessage, AggregatedMessageStream, Session};
+use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, Session};
 use bytes::BytesMut;
 use object::ApiError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
@@ -61,9 +61,10 @@ pub(super) async fn accept(
         let outcome = tokio::select! {
             result = running => result.map_err(|error| error.to_string()),
             result = send(session.clone(), reader) => result.map_err(|error| error.to_string()),
-            result = receive(session, messages, writer) => result.map_err(|error| error.to_string()),
+            result = receive(session.clone(), messages, writer) => result.map_err(|error| error.to_string()),
             () = stopping.cancelled() => Ok(()),
         };
+        session.close(Some(CloseCode::Away.into())).await.ok();
         match outcome {
             Ok(()) => tracing::info!(node = name, "the agent has left"),
             Err(error) => tracing::warn!(node = name, error, "the agent's connection broke"),
@@ -86,7 +87,6 @@ async fn send(mut session: Session, mut pipe: ReadHalf<DuplexStream>) -> io::Res
     loop {
         let mut data = BytesMut::with_capacity(PIPE_BYTES);
         if pipe.read_buf(&mut data).await? == 0 {
-            session.close(None).await.ok();
             return Ok(());
         }
         session.binary(data.freeze()).await.map_err(io::Error::other)?;

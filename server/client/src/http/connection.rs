@@ -24,6 +24,8 @@ pub(super) fn of_log(response: Response) -> Connection {
                 () = sender.closed() => return,
             };
             let frame = match chunk {
+                // HTTP/2 ends with an empty piece.
+                Some(Ok(data)) if data.is_empty() => continue,
                 Some(Ok(data)) => Frame::new(Frame::STDOUT, data),
                 Some(Err(error)) => Frame::failure(&unavailable(&error)),
                 None => return,

@@ -186,5 +186,5 @@ async fn an_agent_dials_in_with_its_own_token_only() {
     let mut connection = fixture.service.tunnels.open("one", &header).await.unwrap();
     assert_eq!(connection.incoming.recv().await.unwrap().data, "web");
     fixture.running.stop().await;
-    agent.await.unwrap().ok();
+    agent.await.unwrap().expect("the server says that it leaves");
 }
