@@ -18,8 +18,9 @@ pub use service::Service;
 
 /// The largest body of a request, as in Kubernetes.
 const BODY_BYTES_MAX: usize = 3 * 1024 * 1024;
-/// How long a request may take until its head is answered; what streams may take longer.
-const ANSWER_SECONDS_MAX: u64 = 60;
+/// How long a request may take until its head is answered; what streams may take longer. The API
+/// waits for a minute at most by itself, and then says what it waited for.
+const ANSWER_SECONDS_MAX: u64 = 65;
 /// How much longer, for one that asks to wait with `timeoutSeconds`.
 const WAIT_SECONDS_MAX: u64 = 3600;
 

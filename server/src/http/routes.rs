@@ -118,3 +118,22 @@ fn asked_seconds(asked: &Request<Bytes>) -> u64 {
     let seconds = parameters.filter_map(|one| one.strip_prefix("timeoutSeconds="));
     seconds.filter_map(|text| text.parse::<u64>().ok()).next().unwrap_or(0).min(WAIT_SECONDS_MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_to_wait_gets_that_time() {
+        for (query, seconds) in [
+            ("", 0),
+            ("?a=b&timeoutSeconds=120", 120),
+            ("?timeoutSeconds=x", 0),
+            ("?timeoutSeconds=9999999", WAIT_SECONDS_MAX),
+        ] {
+            let uri = format!("https://localhost/apis/apps/v1{query}");
+            let asked = Request::builder().uri(uri).body(Bytes::new()).unwrap();
+            assert_eq!(asked_seconds(&asked), seconds, "{query}");
+        }
+    }
+}

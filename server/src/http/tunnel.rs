@@ -59,15 +59,15 @@ pub(super) async fn accept(
         let (reader, writer) = tokio::io::split(near);
         tracing::info!(node = name, "the agent is connected");
         let outcome = tokio::select! {
-            result = running => result.map_err(|error| error.to_string()),
-            result = send(session.clone(), reader) => result.map_err(|error| error.to_string()),
-            result = receive(session.clone(), messages, writer) => result.map_err(|error| error.to_string()),
+            result = running => result.map_err(io::Error::other),
+            result = send(session.clone(), reader) => result,
+            result = receive(session.clone(), messages, writer) => result,
             () = stopping.cancelled() => Ok(()),
         };
         session.close(Some(CloseCode::Away.into())).await.ok();
         match outcome {
             Ok(()) => tracing::info!(node = name, "the agent has left"),
-            Err(error) => tracing::warn!(node = name, error, "the agent's connection broke"),
+            Err(error) => tracing::warn!(node = name, %error, "the agent's connection broke"),
         }
     });
     response

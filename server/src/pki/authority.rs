@@ -69,8 +69,8 @@ impl Authority {
     }
 
     /// What a server shows to its clients: a new certificate for the names and addresses under
-    /// which it is reached, besides those that every server has. `api_service` is the address of
-    /// the service `kubernetes`.
+    /// which it is reached, besides those that every server has and this machine's name.
+    /// `api_service` is the address of the service `kubernetes`.
     ///
     /// # Errors
     /// When a name can not stand in a certificate.
@@ -82,6 +82,7 @@ impl Authority {
     ) -> Result<ServerConfig, PkiError> {
         let mut all_names: Vec<String> = NAMES.iter().map(|name| (*name).to_owned()).collect();
         all_names.extend(names.iter().cloned());
+        all_names.extend(hostname());
         all_names.sort();
         all_names.dedup();
         let mut params = params("longshore", SERVER_DAYS, all_names)?;
@@ -106,6 +107,12 @@ impl Authority {
             })
             .map_err(|error| PkiError::Crypto(error.to_string()))
     }
+}
+
+/// This machine's name, if it can stand in a certificate.
+fn hostname() -> Option<String> {
+    let name = nix::unistd::gethostname().ok()?.into_string().ok()?;
+    object::name::subdomain(&name.to_lowercase()).is_ok().then_some(name)
 }
 
 fn make() -> Result<Kept, PkiError> {

@@ -25,7 +25,7 @@ use tokio_tungstenite::{
 
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// Longer than the server's own.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(65);
+const ANSWER_PATIENCE: Duration = Duration::from_secs(70);
 /// A server that does not answer a sign of life for that long is given up, with its watches.
 const ALIVE_PERIOD: Duration = Duration::from_secs(3);
 const ALIVE_PATIENCE: Duration = Duration::from_secs(6);
