@@ -296,6 +296,10 @@ impl Api {
                 let shown = render::object(target.def, &stored, view);
                 respond::formatted(StatusCode::OK, shown, view.wanted.format)
             }
+            Deleted::Gone(stored) if target.def.returns_deleted => {
+                let shown = render::object(target.def, &stored, view);
+                respond::formatted(StatusCode::OK, shown, view.wanted.format)
+            }
             Deleted::Gone(stored) => {
                 let uid = object::Meta::read(&stored.body).map(|meta| meta.uid.to_string());
                 let mut status = success();

@@ -102,6 +102,9 @@ pub trait Kind: Sized + 'static {
     const FIELDS: &'static [Field<Self::Object>] = &[];
     /// Whether `metadata.generation` counts changes of everything but metadata and status.
     const GENERATION: bool = false;
+    /// Whether a deletion answers the object that it removed, as clients of some kinds expect; of
+    /// all others it answers a `Status`.
+    const RETURNS_DELETED: bool = false;
     /// Whether whole bodies are encrypted before they reach Postgres.
     const SECRET: bool = false;
     /// For reviews and the like: what answers a POST instead of storing it. Their verbs are `create`

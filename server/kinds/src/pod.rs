@@ -46,6 +46,7 @@ impl Kind for Pod {
         }),
     ];
     const GENERATION: bool = true;
+    const RETURNS_DELETED: bool = true;
 
     fn set_defaults(pod: &mut v1::Pod) {
         let spec = pod.spec.get_or_insert_default();

@@ -20,6 +20,7 @@ impl Kind for Service {
         &[Subresource::part("status", |stored: &mut v1::Service, written| {
             stored.status.clone_from(&written.status);
         })];
+    const RETURNS_DELETED: bool = true;
     const COLUMNS: &'static [Column<Self::Object>] = &[
         column("Type", |service: &v1::Service, _| type_of(service).into()),
         column("Cluster-IP", |service: &v1::Service, _| {

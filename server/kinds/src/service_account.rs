@@ -14,6 +14,7 @@ impl Kind for ServiceAccount {
         ("authentication.k8s.io", "v1", "TokenRequest"),
         Post::Token,
     )];
+    const RETURNS_DELETED: bool = true;
     const COLUMNS: &'static [Column<Self::Object>] = &[
         column("Secrets", |account: &v1::ServiceAccount, _| {
             account.secrets.as_ref().map_or(0, Vec::len).into()

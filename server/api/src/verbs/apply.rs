@@ -70,7 +70,7 @@ impl Api {
         self.authorize(writer.user, &wanted).await?;
         let merged = merge(writer, target, None, config)?;
         let sent = admit::complete(target.def, merged)?;
-        self.create_object(writer, target, sent, Ownership::Noted).await
+        self.create_object(writer, target, sent).await
     }
 }
 

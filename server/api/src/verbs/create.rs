@@ -1,14 +1,10 @@
 //! POST to a collection.
 
-use jiff::Timestamp;
-use kinds::{
-    AnyObject,
-    schema::{Body, of},
-};
-use object::{ApiError, Key, patch::apply};
+use kinds::{AnyObject, schema::Body};
+use object::{ApiError, Key};
 use store::{Expected, StoreError, Stored, Write};
 
-use super::{Writer, Written, failed, update::Ownership};
+use super::{Writer, Written, failed, owners};
 use crate::{
     Api,
     admit::{self, Admission, Sent, meta},
@@ -29,24 +25,21 @@ impl Api {
             return self.answer(writer, target, answered, body).await.map(Written::Answered);
         }
         let validation = writer.options.validation;
-        let sent = admit::read(target.def, body, validation, &mut writer.warnings)?;
-        self.create_object(writer, target, sent, Ownership::Track).await
+        let mut sent = admit::read(target.def, body, validation, &mut writer.warnings)?;
+        owners::note_new(writer, target, &mut *sent.object);
+        self.create_object(writer, target, sent).await
     }
 
-    /// Creates an object that was read.
+    /// Creates an object that was read, whose fields have their owners.
     pub(crate) async fn create_object(
         &self,
         writer: &Writer<'_>,
         target: &Target,
         mut sent: Sent,
-        ownership: Ownership,
     ) -> Result<Written, ApiError> {
         let def = target.def;
         meta::place(sent.object.metadata_mut(), target)?;
         meta::prepare_create(def, sent.object.metadata_mut())?;
-        if ownership == Ownership::Track {
-            sent.object.metadata_mut().managed_fields = None;
-        }
         let prefix = sent.object.metadata().generate_name.clone().unwrap_or_default();
         let generates = !prefix.is_empty()
             && sent.object.metadata().name.as_deref().unwrap_or_default().is_empty();
@@ -61,7 +54,7 @@ impl Api {
             sent.object.set_defaults();
             sent.object.prepare_create();
             let key = key_of(target, &*sent.object);
-            match self.insert(writer, target, &key, sent, ownership).await? {
+            match self.insert(writer, target, &key, sent).await? {
                 Ok(stored) => return Ok(Written::Created(stored)),
                 Err(StoreError::Precondition { key: taken, .. })
                     if attempts < ATTEMPTS_MAX && (generates || taken != key) => {}
@@ -80,7 +73,6 @@ impl Api {
         target: &Target,
         key: &Key,
         mut sent: Sent,
-        ownership: Ownership,
     ) -> Result<Result<Stored, StoreError>, ApiError> {
         let admission =
             Admission { user: writer.user, def: target.def, subresource: "", old: None };
@@ -91,12 +83,7 @@ impl Api {
             return Ok(Err(StoreError::Precondition { key: key.clone(), current }));
         }
         let claims = self.claim(admission, &mut *sent.object).await?;
-        let mut value = sent.object.to_value();
-        if ownership == Ownership::Track {
-            let write = writer.ownership(target, Timestamp::now());
-            apply::track(None, &mut value, of(target.def), &write);
-        }
-        let body = admit::encode(value);
+        let body = admit::encode(sent.object.to_value());
         let own = Write { key: key.clone(), expected: Expected::Absent, body: Some(body.clone()) };
         let writes = std::iter::once(own).chain(claims).collect();
         let committed = self.commit(key, writes, writer.options).await;

@@ -2,17 +2,13 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use kinds::{
-    AnyObject,
-    schema::{Body, of},
-};
-use object::{ApiError, Key, patch::apply};
+use kinds::{AnyObject, schema::Body};
+use object::{ApiError, Key};
 use planning::admission::held;
 use serde_json::Value;
 use store::{Expected, StoreError, Stored, Write};
 
-use super::{Writer, Written, failed};
+use super::{Writer, Written, failed, owners};
 use crate::{
     Api,
     admit::{self, Admission, Sent, meta},
@@ -117,15 +113,18 @@ impl Api {
         let Target { subresource, .. } = target;
         meta::prepare_update(sent.object.metadata_mut(), old.metadata());
         sent.object.prepare_update(old, subresource);
+        let old_value = old.to_value();
+        if ownership == Ownership::Track {
+            owners::note_changed(writer, target, &old_value, &mut *sent.object);
+        }
         let admission = Admission { user: writer.user, def, subresource, old: Some(old) };
         self.admit(admission, &mut sent.object).await?;
-        let old_value = old.to_value();
         if def.generation && differs_beyond_status(&sent.object.to_value(), &old_value) {
             let generation = sent.object.metadata().generation.unwrap_or(0);
             sent.object.metadata_mut().generation = Some(generation + 1);
         }
         admit::validate(def, &sent, Some(old))?;
-        if is_same(&*sent.object, &old_value) {
+        if sent.object.to_value() == old_value {
             return Ok(Vec::new());
         }
         let expected = Expected::Revision(current.revision);
@@ -135,12 +134,7 @@ impl Api {
             return Ok(std::iter::once(own).chain(releases(old)).collect());
         }
         let claims = self.claim(admission, &mut *sent.object).await?;
-        let mut value = sent.object.to_value();
-        if ownership == Ownership::Track {
-            let write = writer.ownership(target, Timestamp::now());
-            apply::track(Some(&old_value), &mut value, of(def), &write);
-        }
-        let body = Some(admit::encode(value));
+        let body = Some(admit::encode(sent.object.to_value()));
         Ok(std::iter::once(Write { key, expected, body }).chain(claims).collect())
     }
 }
@@ -163,16 +157,6 @@ fn check_preconditions(
         }
         _ => Ok(()),
     }
-}
-
-/// Whether a write changes nothing. One that does not say who owns the fields leaves that as it is.
-fn is_same(object: &dyn AnyObject, old: &Value) -> bool {
-    let mut new = object.to_value();
-    let owners = &old["metadata"]["managedFields"];
-    if object.metadata().managed_fields.is_none() && !owners.is_null() {
-        new["metadata"]["managedFields"] = owners.clone();
-    }
-    new == *old
 }
 
 /// Whether nothing keeps a deleted object any longer.

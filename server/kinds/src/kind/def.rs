@@ -60,6 +60,7 @@ pub struct KindDef {
     pub fields: Vec<&'static str>,
     pub generation: bool,
     pub secret: bool,
+    pub returns_deleted: bool,
     pub answered: Option<Answered>,
     pub validate_name: fn(&str) -> Result<(), String>,
     /// The name of its OpenAPI definition: `io.k8s.api.apps.v1.Deployment`.
@@ -98,6 +99,7 @@ impl KindDef {
             fields: K::FIELDS.iter().map(|field| field.path).collect(),
             generation: K::GENERATION,
             secret: K::SECRET,
+            returns_deleted: K::RETURNS_DELETED,
             answered: K::ANSWERED,
             validate_name: K::validate_name,
             definition: public_name(&Res::<K>::schema_name()),

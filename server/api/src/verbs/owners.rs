@@ -1,0 +1,45 @@
+//! Whose fields a write makes its own, before the server adds what nobody owns.
+
+use jiff::Timestamp;
+use kinds::{AnyObject, schema::of};
+use object::patch::apply;
+use serde_json::Value;
+
+use super::Writer;
+use crate::resolve::Target;
+
+/// Notes the owners of a new object's fields.
+pub(crate) fn note_new(writer: &Writer<'_>, target: &Target, object: &mut dyn AnyObject) {
+    object.metadata_mut().managed_fields = None;
+    let has_status = target.def.subresources.iter().any(|sub| sub.name == "status");
+    let mut value = apply::writable_part(object.to_value(), "", has_status);
+    apply::track(None, &mut value, of(target.def), &writer.ownership(target, Timestamp::now()));
+    put(object, value);
+}
+
+/// Notes whom the changed fields of an object belong to now. One that changes nothing, and does
+/// not say itself who owns the fields, leaves that as it is.
+pub(crate) fn note_changed(
+    writer: &Writer<'_>,
+    target: &Target,
+    old: &Value,
+    object: &mut dyn AnyObject,
+) {
+    let mut value = object.to_value();
+    if object.metadata().managed_fields.is_none() {
+        let owners = &old["metadata"]["managedFields"];
+        if !owners.is_null() {
+            value["metadata"]["managedFields"] = owners.clone();
+        }
+    }
+    if value != *old {
+        let write = writer.ownership(target, Timestamp::now());
+        apply::track(Some(old), &mut value, of(target.def), &write);
+    }
+    put(object, value);
+}
+
+fn put(object: &mut dyn AnyObject, mut value: Value) {
+    let owners = value["metadata"]["managedFields"].take();
+    object.metadata_mut().managed_fields = serde_json::from_value(owners).unwrap_or_default();
+}
