@@ -136,6 +136,24 @@ async fn dropping_a_connection_reaches_an_idle_handler() {
     leaving.recv().await.unwrap();
 }
 
+/// Who stops to read is noticed though it could still write.
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_stops_closes_the_handlers_output() {
+    let (told, mut telling) = mpsc::channel(1);
+    let (session, _ends) = connect(move |_, mut connection| {
+        let told = told.clone();
+        async move {
+            connection.outgoing.closed().await;
+            told.send(connection.incoming.recv().await).await.unwrap();
+        }
+    });
+    let Connection { incoming, outgoing } = session.open(&header("a")).await.unwrap();
+    drop(incoming);
+    outgoing.send(Frame::new(Frame::STDIN, "last")).await.unwrap();
+    let heard = tokio::time::timeout(SILENCE_MAX, telling.recv()).await.unwrap().unwrap();
+    assert_eq!(heard, Some(Frame::new(Frame::STDIN, "last")));
+}
+
 /// `stdin` may end while the output goes on, and what was sent before the end arrives.
 #[tokio::test(start_paused = true)]
 async fn halves_end_separately() {
