@@ -132,3 +132,6 @@ impl Changes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

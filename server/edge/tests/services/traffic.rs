@@ -80,6 +80,24 @@ fn pods_leave_the_cluster_by_their_hosts_address() {
 }
 
 #[test]
+fn neighbours_do_not_reach_what_listens_on_loopback() {
+    let lab = Lab::new();
+    let (host, neighbour) = (lab.host(1), lab.host(3));
+    host.serve("secret", 99);
+    for space in [host, neighbour] {
+        space.run("sysctl -qw net.ipv4.conf.all.route_localnet=1");
+    }
+    neighbour.ip("route del local 127.0.0.0/8 dev lo table local");
+    neighbour.ip("route del local 127.0.0.1 dev lo table local");
+    neighbour.ip("route add 127.0.0.1 via 10.98.0.1 dev eth0 src 10.98.0.3");
+    let reach = || neighbour.ask(Ipv4Addr::LOCALHOST, 99);
+    assert_eq!(reach().unwrap(), "secret 10.98.0.3", "the kernel's setting alone lets them in");
+    let _programmer = lab.program(1, &Cluster::default().table(1));
+    assert!(reach().is_err());
+    assert_eq!(host.ask(Ipv4Addr::LOCALHOST, 99).unwrap(), "secret 127.0.0.1");
+}
+
+#[test]
 fn local_policies_keep_the_clients_address() {
     let lab = Lab::new();
     let _pod = lab.pod(1, 2);
