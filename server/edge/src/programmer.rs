@@ -10,7 +10,7 @@ use crate::{
     conntrack,
     netlink::{Batch, Netlink, Refusal},
     nftables::{
-        Settings, State, allow_in_docker, delete_table, forbid_in_docker, generation,
+        Settings, State, allow_in_docker, chains, delete_table, forbid_in_docker, generation,
         table_identity,
     },
 };
@@ -127,19 +127,25 @@ impl Programmer {
     }
 
     fn write(&mut self, known: Option<State>, table: &Table) -> Result<Written, EdgeError> {
-        let change = known.map(|state| state.change(&self.settings, table));
-        if let Some((batch, state)) = change {
-            if batch.is_empty() {
-                return Ok(Written { state, transactions: 0, is_reload: false });
-            }
-            match self.netlink.commit(batch) {
-                Ok(()) => return Ok(Written { state, transactions: 1, is_reload: false }),
+        let mut transactions = 0;
+        if let Some((batches, state)) = known.map(|state| state.change(&self.settings, table)) {
+            match self.commit(batches, &mut transactions) {
+                Ok(()) => return Ok(Written { state, transactions, is_reload: false }),
                 Err(error) => warn!(%error, "the rules for services are not ours any more"),
             }
         }
-        let (batch, state) = State::reload(&self.settings, table);
-        self.netlink.commit(batch)?;
-        Ok(Written { state, transactions: 1, is_reload: true })
+        let chains = chains(&mut self.netlink)?;
+        let (batches, state) = State::reload(&self.settings, table, &chains);
+        self.commit(batches, &mut transactions)?;
+        Ok(Written { state, transactions, is_reload: true })
+    }
+
+    fn commit(&mut self, batches: Vec<Batch>, transactions: &mut u32) -> Result<(), Refusal> {
+        for batch in batches {
+            self.netlink.commit(batch)?;
+            *transactions += 1;
+        }
+        Ok(())
     }
 
     fn is_there(&mut self, ours: &Programmed) -> io::Result<bool> {

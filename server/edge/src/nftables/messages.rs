@@ -1,13 +1,13 @@
 //! Messages about tables, chains, rules, sets and their elements.
 
-use std::io;
+use std::{collections::BTreeSet, io};
 
 use super::{
     content::{Content, Key, Set, Value},
     expressions::Expressions,
 };
 use crate::netlink::{
-    APPEND, Attributes, Batch, CREATE, FAMILY_IPV4, NFTABLES, NONE, Netlink, attributes, find,
+    APPEND, Attributes, Batch, CREATE, DUMP, FAMILY_IPV4, NFTABLES, NONE, Netlink, attributes, find,
 };
 
 /// The name of our table.
@@ -17,8 +17,10 @@ const NEW_TABLE: u16 = NFTABLES;
 const GET_TABLE: u16 = NFTABLES | 1;
 const DELETE_TABLE: u16 = NFTABLES | 2;
 const NEW_CHAIN: u16 = NFTABLES | 3;
+const GET_CHAIN: u16 = NFTABLES | 4;
 const DELETE_CHAIN: u16 = NFTABLES | 5;
 pub(super) const NEW_RULE: u16 = NFTABLES | 6;
+const DELETE_RULE: u16 = NFTABLES | 8;
 const NEW_SET: u16 = NFTABLES | 9;
 const NEW_ELEMENT: u16 = NFTABLES | 12;
 const DELETE_ELEMENT: u16 = NFTABLES | 14;
@@ -72,6 +74,13 @@ pub(super) fn add_rule(batch: &mut Batch, chain: &str, expressions: &Expressions
     });
 }
 
+/// Deletes all rules of a chain.
+pub(super) fn empty_chain(batch: &mut Batch, chain: &str) {
+    batch.add(DELETE_RULE, NONE, FAMILY_IPV4, |a| {
+        a.string(1, TABLE).string(2, chain);
+    });
+}
+
 pub(super) fn create_set(batch: &mut Batch, set: Set, id: u32) {
     const MAP: u32 = 0x8;
     let shape = set.shape();
@@ -83,6 +92,12 @@ pub(super) fn create_set(batch: &mut Batch, set: Set, id: u32) {
             a.u32(6, value.kind()).u32(7, value.bytes());
         }
         a.u32(10, id);
+    });
+}
+
+pub(super) fn empty_set(batch: &mut Batch, set: Set) {
+    batch.add(DELETE_ELEMENT, NONE, FAMILY_IPV4, |a| {
+        a.string(1, TABLE).string(2, set.name());
     });
 }
 
@@ -144,6 +159,17 @@ pub(crate) fn generation(netlink: &mut Netlink) -> io::Result<u32> {
     let answers = netlink.request(GET_GENERATION, NONE, 0, |_| {})?;
     let number = answers.first().and_then(|answer| u32_in(answer, 1));
     number.ok_or_else(|| io::Error::other("the kernel named no generation of its rules"))
+}
+
+/// The names of the chains in our table. There are none without the table.
+pub(crate) fn chains(netlink: &mut Netlink) -> io::Result<BTreeSet<String>> {
+    let all = netlink.request(GET_CHAIN, DUMP, FAMILY_IPV4, |_| {})?;
+    let text = |chain: &[u8], kind| {
+        let bytes = find(chain, kind)?.strip_suffix(&[0])?;
+        String::from_utf8(bytes.to_vec()).ok()
+    };
+    let ours = all.iter().filter(|chain| text(chain, 1).as_deref() == Some(TABLE));
+    Ok(ours.filter_map(|chain| text(chain, 3)).collect())
 }
 
 /// What changes when our table is deleted, or another makes or deletes chains or sets in it.

@@ -1,6 +1,6 @@
 //! The fixed part of our table: where it is hooked in, and what it does to every packet.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use ipnet::Ipv4Net;
 
@@ -8,7 +8,7 @@ use super::{
     MARK_FORWARD, MARK_MASQUERADE, MARK_SERVICE,
     content::{SETS, Set},
     expressions::{CT_INVALID, CT_NEW, Expressions, Side, Verdict},
-    messages::{Hook, add_rule, create_chain, create_set, create_table},
+    messages::{Hook, add_rule, create_chain, create_set, create_table, empty_chain, empty_set},
 };
 use crate::netlink::Batch;
 
@@ -40,16 +40,57 @@ pub(super) fn create_skeleton(batch: &mut Batch, settings: &Settings) {
     for (id, set) in (1..).zip(SETS) {
         create_set(batch, set, id);
     }
+    create_chain(batch, &layout(), None);
     create_chain(batch, REJECTING, None);
-    for rule in rejecting() {
-        add_rule(batch, REJECTING, &rule);
-    }
-    for (name, hook, rules) in base_chains(settings) {
+    for (name, hook, _) in base_chains(settings) {
         create_chain(batch, name, Some(&hook));
+    }
+    add_fixed_rules(batch, settings);
+}
+
+/// Writes the rules of the fixed chains anew, and empties the maps.
+pub(super) fn refresh_skeleton(batch: &mut Batch, settings: &Settings) {
+    for name in fixed_chains(settings) {
+        empty_chain(batch, &name);
+    }
+    add_fixed_rules(batch, settings);
+    for set in SETS {
+        empty_set(batch, set);
+    }
+}
+
+fn add_fixed_rules(batch: &mut Batch, settings: &Settings) {
+    let chains = base_chains(settings).map(|(name, _, rules)| (name, rules));
+    for (name, rules) in chains.into_iter().chain([(REJECTING, rejecting())]) {
         for rule in rules {
             add_rule(batch, name, &rule);
         }
     }
+}
+
+/// The chains that are there whatever the table.
+pub(super) fn fixed_chains(settings: &Settings) -> BTreeSet<String> {
+    let based = base_chains(settings).map(|(name, ..)| name.to_owned());
+    based.into_iter().chain([REJECTING.to_owned(), layout()]).collect()
+}
+
+/// An empty chain's name that says how sets and hooks are made: a table with another one comes from
+/// another version of this program, and can't be kept.
+pub(super) fn layout() -> String {
+    let sets = SETS.map(|set| {
+        let shape = set.shape();
+        format!("{} {} {:?};", set.name(), shape.key.kind(), shape.value.map(|v| v.kind()))
+    });
+    let any = Ipv4Net::default();
+    let settings = Settings { pods: any, services: any, sysctls: PathBuf::new() };
+    let hooks = base_chains(&settings)
+        .map(|(name, hook, _)| format!("{name} {} {} {};", hook.kind, hook.number, hook.priority));
+    let text = sets.concat() + &hooks.concat();
+    // FNV-1a.
+    let digest = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |digest, byte| {
+        (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("layout-{digest:016x}")
 }
 
 /// Ours go a little before Docker's, which are at the usual priorities.

@@ -12,8 +12,11 @@ use super::{
     Settings,
     chains::Chain,
     content::{Content, Key, Set, Value, content_of, loop_key},
-    messages::{add_elements, add_rule, create_chain, delete_chain, delete_elements, delete_table},
-    skeleton::create_skeleton,
+    messages::{
+        add_elements, add_rule, create_chain, delete_chain, delete_elements, delete_table,
+        empty_chain,
+    },
+    skeleton::{create_skeleton, fixed_chains, layout, refresh_skeleton},
 };
 use crate::netlink::Batch;
 
@@ -22,6 +25,8 @@ use crate::netlink::Batch;
 pub(crate) struct State {
     table: Table,
     chains: BTreeMap<Chain, usize>,
+    /// The names of chains that nothing leads to since the last transaction. They go with the next.
+    idle: BTreeSet<String>,
     loops: BTreeMap<Ipv4Addr, usize>,
 }
 
@@ -29,28 +34,60 @@ pub(crate) struct State {
 #[derive(Debug, Default, PartialEq)]
 struct Changes {
     chains_added: BTreeSet<Chain>,
-    chains_removed: BTreeSet<Chain>,
+    chains_removed: BTreeSet<String>,
     removed: BTreeSet<(Set, Key)>,
     added: Content,
 }
 
+/// Batches, to be carried out one after the other.
+pub(crate) type Batches = Vec<Batch>;
+
 impl State {
-    /// A batch that replaces everything that is there, and the state behind it.
-    pub(crate) fn reload(settings: &Settings, table: &Table) -> (Batch, Self) {
-        let mut batch = Batch::new();
-        delete_table(&mut batch);
-        create_skeleton(&mut batch, settings);
+    /// Replaces everything that is there, whatever it is; `chains` names the chains of our table.
+    pub(crate) fn reload(
+        settings: &Settings,
+        table: &Table,
+        chains: &BTreeSet<String>,
+    ) -> (Batches, Self) {
         let mut state = Self::default();
-        state.advance(table).write(&mut batch, settings);
-        (batch, state)
+        let changes = state.advance(table);
+        let mut batch = Batch::new();
+        if !chains.contains(&layout()) {
+            delete_table(&mut batch);
+            create_skeleton(&mut batch, settings);
+            write_chains(&mut batch, settings, &changes.chains_added);
+            add_elements(&mut batch, &changes.added);
+            return (vec![batch], state);
+        }
+        let (there, missing) =
+            changes.chains_added.iter().partition(|chain| chains.contains(&chain.name()));
+        let mut before = Batch::new();
+        write_chains(&mut before, settings, &missing);
+        refresh_skeleton(&mut batch, settings);
+        for chain in &there {
+            empty_chain(&mut batch, &chain.name());
+        }
+        write_chains(&mut batch, settings, &there);
+        add_elements(&mut batch, &changes.added);
+        let used: BTreeSet<String> = changes.chains_added.iter().map(Chain::name).collect();
+        let fixed = fixed_chains(settings);
+        let is_idle = |name: &&String| !used.contains(*name) && !fixed.contains(*name);
+        state.idle = chains.iter().filter(is_idle).cloned().collect();
+        (not_empty([before, batch]), state)
     }
 
-    /// A batch with the differences to this state, and the state behind it.
-    pub(crate) fn change(&self, settings: &Settings, table: &Table) -> (Batch, Self) {
-        let mut batch = Batch::new();
+    /// The differences to this state, and the state behind them.
+    pub(crate) fn change(&self, settings: &Settings, table: &Table) -> (Batches, Self) {
         let mut state = self.clone();
-        state.advance(table).write(&mut batch, settings);
-        (batch, state)
+        let changes = state.advance(table);
+        let (mut before, mut batch) = (Batch::new(), Batch::new());
+        write_chains(&mut before, settings, &changes.chains_added);
+        for name in &changes.chains_removed {
+            delete_chain(&mut batch, name);
+        }
+        delete_elements(&mut batch, &changes.removed);
+        add_elements(&mut batch, &changes.added);
+        (not_empty([before, batch]), state)
     }
 
     pub(crate) fn table(&self) -> &Table {
@@ -75,11 +112,15 @@ impl State {
         for address in loops.keys().filter(|address| !self.loops.contains_key(address)) {
             changes.removed.insert(loop_key(*address));
         }
-        let missing = |from: &BTreeMap<Chain, usize>, of: &BTreeMap<Chain, usize>| {
-            of.keys().filter(|chain| !from.contains_key(chain)).copied().collect()
+        let names = |chains: &BTreeMap<Chain, usize>| -> BTreeSet<String> {
+            chains.keys().map(Chain::name).collect()
         };
-        changes.chains_added = missing(&chains, &self.chains);
-        changes.chains_removed = missing(&self.chains, &chains);
+        let (before, now) = (names(&chains), names(&self.chains));
+        let is_new =
+            |chain: &&Chain| !chains.contains_key(chain) && !self.idle.contains(&chain.name());
+        changes.chains_added = self.chains.keys().filter(is_new).copied().collect();
+        changes.chains_removed = self.idle.difference(&now).cloned().collect();
+        self.idle = before.difference(&now).cloned().collect();
         self.table = table.clone();
         changes
     }
@@ -115,22 +156,20 @@ impl Changes {
         }
         self.added.extend(new);
     }
+}
 
-    /// Chains come before the elements that lead to them, and go behind them.
-    fn write(&self, batch: &mut Batch, settings: &Settings) {
-        for chain in &self.chains_added {
-            let name = chain.name();
-            create_chain(batch, &name, None);
-            for rule in chain.rules(settings) {
-                add_rule(batch, &name, &rule);
-            }
-        }
-        delete_elements(batch, &self.removed);
-        add_elements(batch, &self.added);
-        for chain in &self.chains_removed {
-            delete_chain(batch, &chain.name());
+fn write_chains(batch: &mut Batch, settings: &Settings, chains: &BTreeSet<Chain>) {
+    for chain in chains {
+        let name = chain.name();
+        create_chain(batch, &name, None);
+        for rule in chain.rules(settings) {
+            add_rule(batch, &name, &rule);
         }
     }
+}
+
+fn not_empty(batches: [Batch; 2]) -> Batches {
+    batches.into_iter().filter(|batch| !batch.is_empty()).collect()
 }
 
 #[cfg(test)]

@@ -68,6 +68,7 @@ fn heals_what_others_break() {
     let report = lab.apply(1, &mut programmer, &cluster.table(1));
     assert_eq!((report.is_reload, report.frontends), (false, 2));
     assert_eq!(report.warnings, [""; 0]);
+    lab.apply(1, &mut programmer, &cluster.table(1));
     assert_eq!(host.run("nft list chains").matches("chain port-").count(), 1, "unused ones go");
 }
 
@@ -103,6 +104,12 @@ fn passes_dockers_firewall() {
         );
         assert_eq!(rules.lines().count(), 3, "{rules}");
     }
+    // As another version of this program leaves it.
+    host.run("nft delete table ip longshore");
+    host.run("nft add table ip longshore");
+    host.run("nft add set ip longshore services { type ether_addr; }");
+    lab.program(1, &cluster.table(1));
+    assert!(reach().is_ok());
     lab.on(1, || clear(&settings().sysctls).unwrap());
     assert_eq!(host.run("iptables-nft -S DOCKER-USER").lines().count(), 2);
     assert!(!host.run("nft list ruleset").contains("longshore"));
