@@ -76,11 +76,10 @@ impl Cache {
             state.all.push(change, now, &self.limits);
         }
         state.revision = revision;
-        if !touched.is_empty() {
-            state.all.wake();
-        }
+        // Whoever watches everything hears of a revision that changed nothing, too.
+        state.all.wake(revision);
         for kind in &touched {
-            state.topic(kind).wake();
+            state.topic(kind).wake(revision);
         }
     }
 

@@ -156,7 +156,7 @@ pub trait Store: Send + Sync {
     async fn snapshot_at(&self, range: &Range, revision: u64) -> Result<Snapshot, StoreError>;
 
     /// All changes of a range after a revision, then live; [`WatchEvent::Progress`] now and then
-    /// while nothing matches. A watcher that falls too far behind is ended with
+    /// while nothing matches, and at once for a watch of everything. A watcher that falls too far behind is ended with
     /// [`StoreError::Compacted`] and resumes by itself. [`StoreError::Compacted`] and
     /// [`StoreError::Future`] may come at once or as the stream's only item. To be polled inside a
     /// tokio runtime.

@@ -36,9 +36,8 @@ impl Topic {
         self.trim(now, limits);
     }
 
-    /// Wakes the watchers, once for each batch of changes.
-    pub(crate) fn wake(&self) {
-        let newest = self.changes.back().map_or(self.floor, |(_, change)| change.revision);
+    /// Wakes the watchers, once for each batch of changes up to a revision.
+    pub(crate) fn wake(&self, newest: u64) {
         self.newest.send_if_modified(|seen| std::mem::replace(seen, newest) != newest);
     }
 

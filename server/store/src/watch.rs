@@ -80,6 +80,12 @@ impl<H: History> Watcher<H> {
             if self.take().await? {
                 continue;
             }
+            // Whoever watches everything is waited for by others: they are told at once of
+            // revisions that changed nothing.
+            if self.range == Range::default() && self.position > self.told {
+                self.told = self.position;
+                return Ok(WatchEvent::Progress(self.position));
+            }
             let wait = self.cache.limits().progress_interval;
             let idle = match time::timeout(wait, self.news.changed()).await {
                 Ok(Ok(())) => false,
@@ -120,4 +126,33 @@ impl<H: History> Watcher<H> {
 
 fn ended() -> StoreError {
     StoreError::Unavailable { message: "the store was closed".to_owned(), maybe_written: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use object::Key;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::{Expected, Memory, Store, Transaction, Write};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_of_everything_keeps_up_with_the_store() {
+        let store = Memory::default();
+        let mut watch = store.watch(Range::default(), 0).unwrap();
+        let write = |name: &str, body: Option<&'static str>| Write {
+            key: Key::new("nodes", "", name),
+            expected: Expected::Any,
+            body: body.map(Into::into),
+        };
+        let began = Instant::now();
+        // The second write changes nothing, but has a revision.
+        let writes = vec![write("a", Some("1")), write("absent", None)];
+        store.commit(Transaction { writes, fence: None }).await.unwrap();
+        let change = watch.next().await.unwrap().unwrap();
+        assert!(matches!(change, WatchEvent::Change(change) if change.revision == 1));
+        let progress = watch.next().await.unwrap().unwrap();
+        assert!(matches!(progress, WatchEvent::Progress(seen) if seen == store.revision()));
+        assert_eq!(began.elapsed(), std::time::Duration::ZERO);
+    }
 }
