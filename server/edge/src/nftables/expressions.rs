@@ -14,6 +14,7 @@ const NETWORK_HEADER: u32 = 1;
 const TRANSPORT_HEADER: u32 = 2;
 const META_MARK: u32 = 3;
 const META_INPUT_LINK: u32 = 4;
+const META_OUTPUT_LINK: u32 = 5;
 const META_PROTOCOL: u32 = 16;
 const CT_STATE: u32 = 0;
 const CT_MARK: u32 = 3;
@@ -159,6 +160,11 @@ impl Expressions {
     /// The packet came over a link, and not from this host itself.
     pub(super) fn came_over_a_link(self) -> Self {
         self.load_meta(META_INPUT_LINK, 0).compare(DIFFERENT, &LOOPBACK_LINK.to_ne_bytes())
+    }
+
+    /// The packet goes out over a link, and not to this host itself.
+    pub(super) fn goes_over_a_link(self) -> Self {
+        self.load_meta(META_OUTPUT_LINK, 0).compare(DIFFERENT, &LOOPBACK_LINK.to_ne_bytes())
     }
 
     /// The packet is for an address of this host.

@@ -108,6 +108,10 @@ fn base_chains(settings: &Settings) -> [(&'static str, Hook, Rules); 7] {
     ]
 }
 
+fn loopback() -> Ipv4Net {
+    Ipv4Net::new_assert([127, 0, 0, 0].into(), 8)
+}
+
 fn rule() -> Expressions {
     Expressions::default()
 }
@@ -115,9 +119,8 @@ fn rule() -> Expressions {
 /// The kernel setting that lets node ports answer at 127.0.0.1 would let neighbours send to that
 /// address, too.
 fn guard() -> Rules {
-    let loopback = Ipv4Net::new_assert([127, 0, 0, 0].into(), 8);
     [Side::Source, Side::Destination]
-        .map(|side| rule().came_over_a_link().within(side, loopback).decide(&Verdict::Drop))
+        .map(|side| rule().came_over_a_link().within(side, loopback()).decide(&Verdict::Drop))
         .into()
 }
 
@@ -171,6 +174,8 @@ fn leaving(settings: &Settings) -> Rules {
     vec![
         rule().connection_has(MARK_MASQUERADE).masquerade(),
         loops.find_in(Set::Loops.name(), 0).masquerade(),
+        // A client at 127.0.0.1 of this host, whose address nobody else could answer.
+        rule().goes_over_a_link().within(Side::Source, loopback()).masquerade(),
         rule()
             .within(Side::Source, settings.pods)
             .outside(Side::Destination, settings.pods)

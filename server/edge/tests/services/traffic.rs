@@ -8,10 +8,13 @@ use std::{
     time::Duration,
 };
 
+use planning::routing::{Frontend, Protocol};
 use serde_json::json;
 
 use crate::{
-    cluster::{Cluster, Lab, PORT, host_address, node_port, pod_address, service_address},
+    cluster::{
+        Cluster, Lab, POD_PORT, PORT, host_address, node_port, pod_address, service_address,
+    },
     namespace::Namespace,
 };
 
@@ -110,6 +113,22 @@ fn local_policies_keep_the_clients_address() {
     let error = lab.host(3).ask(host_address(2), node_port(1)).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::TimedOut, "a node without endpoints says nothing");
     assert_eq!(lab.host(2).ask(service_address(1), PORT).unwrap(), "pod12 10.98.0.2");
+    let seen = lab.host(1).ask(Ipv4Addr::LOCALHOST, node_port(1)).unwrap();
+    assert_eq!(seen, "pod12 10.98.0.1");
+}
+
+#[test]
+fn a_node_answers_with_one_of_its_addresses() {
+    let lab = Lab::new();
+    let pod = lab.pod(1, 2);
+    let mut table = Cluster::default().table(1);
+    let host_port = Frontend::on_node(Protocol::Tcp, 8081);
+    table.answer(host_port, SocketAddrV4::new(pod_address(1, 2), POD_PORT));
+    let _programmer = lab.program(1, &table);
+    let seen = |client: &Namespace, address| client.ask(address, 8081).unwrap();
+    assert_eq!(seen(lab.host(3), host_address(1)), "pod12 10.98.0.3", "it sees who asks");
+    assert_eq!(seen(lab.host(1), Ipv4Addr::LOCALHOST), "pod12 10.98.0.1");
+    assert!(seen(&pod, host_address(1)).starts_with("pod12 "), "itself, too");
 }
 
 #[test]
@@ -145,7 +164,7 @@ fn clients_come_back_to_their_endpoint() {
 
 /// Answers datagrams with a name.
 fn serve_datagrams(pod: &Namespace, name: &'static str) {
-    let socket = pod.inside(|| UdpSocket::bind(("0.0.0.0", crate::cluster::POD_PORT)).unwrap());
+    let socket = pod.inside(|| UdpSocket::bind(("0.0.0.0", POD_PORT)).unwrap());
     thread::spawn(move || {
         while let Ok((_, client)) = socket.recv_from(&mut [0; 9]) {
             socket.send_to(name.as_bytes(), client).unwrap();

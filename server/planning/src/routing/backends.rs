@@ -55,7 +55,7 @@ impl Backends {
         Self {
             endpoints: vec![Endpoint { address, is_local: true }],
             has_affinity: false,
-            masquerade: Masquerade::Outsiders,
+            masquerade: Masquerade::Nobody,
             absence: Absence::Reject,
         }
     }

@@ -65,8 +65,8 @@ impl Table {
         *self != before
     }
 
-    /// Has the node itself answer a frontend, whatever the services say: its own forwarder to the
-    /// API server and its DNS are reached in this way.
+    /// Has one address on this node answer a frontend, whatever the services say, and see who asks:
+    /// the node's own forwarder to the API server, its DNS, and the `hostPort` of a pod.
     pub fn answer(&mut self, frontend: Frontend, address: SocketAddrV4) {
         // The least of all keys, so that this claim goes before every service's.
         let key = Key::new("", "", "");
