@@ -56,6 +56,7 @@ impl ControlPlane {
         let api = Api::new(store.clone(), settings)?;
         let ca_pem = authority.certificate_pem().to_owned();
         let mut more = vec![root_ca(&ca_pem)];
+        more.extend(own_services());
         more.extend(admin(&*store, folder)?);
         api.start(more).await?;
 
@@ -150,6 +151,27 @@ fn root_ca(ca_pem: &str) -> Value {
         "metadata": {"name": "kube-root-ca.crt", "namespace": "kube-system"},
         "data": {"ca.crt": ca_pem},
     })
+}
+
+/// The services that every node's agent answers itself: their names and addresses are what clients
+/// in pods expect.
+fn own_services() -> [Value; 2] {
+    let service = |namespace: &str, name: &str, ip: &str, ports: Value| {
+        json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {"clusterIP": ip, "ports": ports},
+        })
+    };
+    let https = json!([{"name": "https", "port": 443, "targetPort": 6443}]);
+    let dns = json!([
+        {"name": "dns", "port": 53, "protocol": "UDP"},
+        {"name": "dns-tcp", "port": 53, "protocol": "TCP"},
+    ]);
+    [
+        service("default", "kubernetes", &API_SERVICE.to_string(), https),
+        service("kube-system", "kube-dns", &crate::data_plane::DNS_SERVICE.to_string(), dns),
+    ]
 }
 
 fn admin_key() -> Key {

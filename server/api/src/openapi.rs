@@ -18,6 +18,16 @@ pub(crate) fn index(if_none_match: Option<&HeaderValue>) -> Response<Bytes> {
     respond::tagged(JSON, index.into(), if_none_match)
 }
 
+/// `/openapi/v2` without definitions. Clients read version 3 for every kind that is served, and ask
+/// for version 2 about kinds that nobody serves: kubectl then says so, instead of failing to
+/// download. In gnostic's protobuf, the one form that they ask for: `swagger` (1), `info` (2) with
+/// `title` (1) and `version` (2), `paths` (8).
+pub(crate) fn v2() -> Response<Bytes> {
+    const DOCUMENT: &[u8] = b"\x0a\x032.0\x12\x12\x0a\x09Longshore\x12\x05v1.37\x42\x00";
+    const MEDIA: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+    respond::bytes(StatusCode::OK, MEDIA, Bytes::from_static(DOCUMENT))
+}
+
 pub(crate) fn document(
     path: &str,
     query: &Query,

@@ -158,6 +158,7 @@ impl Api {
                 });
                 respond::json(StatusCode::OK, &configuration)
             }
+            Route::OpenApiV2 => openapi::v2(),
             Route::OpenApi(None) => openapi::index(incoming.headers.get(header::IF_NONE_MATCH)),
             Route::OpenApi(Some(path)) => {
                 let known = incoming.headers.get(header::IF_NONE_MATCH);

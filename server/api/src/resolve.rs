@@ -14,6 +14,8 @@ pub(crate) enum Route {
     Discovery(Discovery),
     /// `/openapi/v3`, or one group and version of it: `api/v1`, `apis/apps/v1`.
     OpenApi(Option<String>),
+    /// `/openapi/v2`
+    OpenApiV2,
     Version,
     /// `/healthz`, `/livez`, `/readyz`, or one check of them.
     Health {
@@ -108,6 +110,7 @@ pub(crate) fn resolve(path: &str) -> Result<Route, ApiError> {
         ["apis", group] => Ok(Route::Discovery(Discovery::Group((*group).to_owned()))),
         ["api", version, rest @ ..] => resolve_kind("", version, rest),
         ["apis", group, version, rest @ ..] => resolve_kind(group, version, rest),
+        ["openapi", "v2"] => Ok(Route::OpenApiV2),
         ["openapi", "v3"] => Ok(Route::OpenApi(None)),
         ["openapi", "v3", rest @ ..] => Ok(Route::OpenApi(Some(rest.join("/")))),
         ["version"] => Ok(Route::Version),

@@ -109,7 +109,7 @@ async fn pull(context: &Arc<Context>, state: &Arc<PodState>, wanted: Wanted) {
             fail(context, state, &wanted, "ErrImagePull", &message);
         }
         Err(error) => {
-            let message = format!("failed to pull image \"{image}\": {error}");
+            let message = format!("Failed to pull image \"{image}\": {error}");
             fail(context, state, &wanted, "ErrImagePull", &message);
         }
     }
