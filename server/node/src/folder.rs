@@ -1,9 +1,6 @@
 //! Where a pod's files lie on its host. The paths are the same for the agent and for the engine.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{fs, io, path::PathBuf};
 
 use crate::AgentConfig;
 
@@ -40,11 +37,6 @@ impl PodFolder {
     /// A volume made of ConfigMaps, Secrets, tokens: kept in memory.
     pub(crate) fn content(&self, volume: &str) -> PathBuf {
         self.memory.join(volume)
-    }
-
-    /// Whether a path is the pod's own.
-    pub(crate) fn has(&self, path: &Path) -> bool {
-        path.starts_with(&self.disk) || path.starts_with(&self.memory)
     }
 
     pub(crate) fn create(&self) -> io::Result<()> {

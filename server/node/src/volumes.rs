@@ -6,7 +6,7 @@
 
 mod atomic;
 mod content;
-pub(crate) mod host_path;
+mod host_path;
 mod ownership;
 mod sources;
 
@@ -83,7 +83,7 @@ pub(crate) fn paths(pod: &Pod, folder: &PodFolder) -> BTreeMap<String, VolumePat
         Sort::Disk => Some(text(folder.empty_dir(&volume.name))),
         Sort::Memory(_) => Some(VolumePath::Named(engine_name(pod, &volume.name))),
         Sort::Content => Some(text(folder.content(&volume.name))),
-        Sort::Host { path, .. } => Some(VolumePath::Path(path.to_owned())),
+        Sort::Host { path, .. } => Some(VolumePath::Host(path.to_owned())),
         Sort::Unsupported => None,
     };
     declared(pod).filter_map(|volume| Some((volume.name.clone(), path(volume)?))).collect()

@@ -67,6 +67,7 @@ pub(super) fn container(
     if security.no_new_privileges {
         options.push("no-new-privileges".to_owned());
     }
+    let mounts = launch.mounts.iter().filter(|mount| bind(mount).is_none());
     let limit = Some(launch.memory_bytes).filter(|bytes| *bytes > 0);
     let host_config = HostConfig {
         network_mode: Some(own(launch.host_network)),
@@ -83,7 +84,8 @@ pub(super) fn container(
         // No swap beyond the limit, as with Kubernetes.
         memory_swap: limit,
         oom_score_adj: Some(launch.oom_score.max(oom_score_min)),
-        mounts: Some(launch.mounts.iter().map(mount).collect::<Result<_>>()?),
+        binds: Some(launch.mounts.iter().filter_map(bind).collect()),
+        mounts: Some(mounts.map(mount).collect::<Result<_>>()?),
         privileged: Some(security.privileged),
         readonly_rootfs: Some(security.read_only_root),
         cap_add: Some(security.add_capabilities.clone()),
@@ -131,6 +133,27 @@ fn map(values: &BTreeMap<String, String>) -> HashMap<String, String> {
     values.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
+/// A path of the host in Docker's short form, which makes a missing folder. That form can't carry
+/// a colon.
+fn bind(mount: &MountPath) -> Option<String> {
+    let VolumePath::Host(path) = &mount.source else { return None };
+    let source = below(path, &mount.sub_path);
+    if source.contains(':') || mount.target.contains(':') {
+        return None;
+    }
+    let mode = if mount.read_only { "ro" } else { "rw" };
+    let propagation = match mount.propagation {
+        Propagation::Private => "rprivate",
+        Propagation::HostToContainer => "rslave",
+        Propagation::Bidirectional => "rshared",
+    };
+    Some(format!("{source}:{}:{mode},{propagation}", mount.target))
+}
+
+fn below(path: &str, sub_path: &str) -> String {
+    if sub_path.is_empty() { path.to_owned() } else { format!("{path}/{sub_path}") }
+}
+
 fn mount(mount: &MountPath) -> Result<Mount> {
     let common = Mount {
         target: Some(mount.target.clone()),
@@ -138,11 +161,8 @@ fn mount(mount: &MountPath) -> Result<Mount> {
         ..Mount::default()
     };
     Ok(match &mount.source {
-        VolumePath::Path(path) => Mount {
-            source: Some(match mount.sub_path.as_str() {
-                "" => path.clone(),
-                sub_path => format!("{path}/{sub_path}"),
-            }),
+        VolumePath::Path(path) | VolumePath::Host(path) => Mount {
+            source: Some(below(path, &mount.sub_path)),
             typ: Some(MountType::BIND),
             bind_options: Some(MountBindOptions {
                 propagation: Some(match mount.propagation {

@@ -20,7 +20,7 @@ use crate::{
     files,
     observe::Sight,
     probes::{Answer, Target, run_hook},
-    volumes::{self, host_path},
+    volumes,
 };
 
 const MESSAGE_PATH_DEFAULT: &str = "/dev/termination-log";
@@ -133,7 +133,7 @@ impl Executor {
         let launch = container_launch(pod, *role, container, &launch_context);
         let launch = launch.map_err(|error| Failure::config(error.0))?;
         for mount in launch.mounts.iter().filter(|mount| !mount.sub_path.is_empty()) {
-            self.make_sub_path(mount).map_err(Failure::create)?;
+            make_sub_path(mount).map_err(Failure::create)?;
         }
         Ok(launch)
     }
@@ -170,17 +170,6 @@ impl Executor {
         let target = container.termination_message_path.as_deref().filter(|path| !path.is_empty());
         let target = target.unwrap_or(MESSAGE_PATH_DEFAULT);
         Ok(MountPath::new(path.to_string_lossy(), target))
-    }
-
-    fn make_sub_path(&self, mount: &MountPath) -> io::Result<()> {
-        match &mount.source {
-            VolumePath::Path(root) if self.folder.has(Path::new(root)) => {
-                make_inside(Path::new(root), &mount.sub_path)
-            }
-            // The host's own: whoever may mount that may go anywhere.
-            VolumePath::Path(root) => host_path::make(&format!("{root}/{}", mount.sub_path)),
-            VolumePath::Named(_) => Ok(()),
-        }
     }
 
     fn run_post_start(&mut self, pod: &Pod, sight: &Sight, container: &Container, id: String) {
@@ -224,6 +213,14 @@ fn target_of(pod: &Pod, sight: &Sight, container: &Container, role: Role) -> Opt
     let name = own.target_container_name.as_deref()?;
     let run = sight.observed.newest(name).filter(|run| run.is_running())?;
     Some(run.id.clone())
+}
+
+fn make_sub_path(mount: &MountPath) -> io::Result<()> {
+    match &mount.source {
+        VolumePath::Path(root) => make_inside(Path::new(root), &mount.sub_path),
+        // The engine makes what is missing of the host's own; it refuses the other.
+        VolumePath::Host(_) | VolumePath::Named(_) => Ok(()),
+    }
 }
 
 /// A path below a volume is made when it is missing. It must not lead out of the volume through a

@@ -18,6 +18,7 @@ pub(super) async fn answer(
     let run = request.running(context).await?;
     let attached = checked(context.runtime.attach(&run.id, request.is("stdin")).await)?;
     let outgoing = connection.outgoing.clone();
+    let tty = run.is_tty;
     let runtime = context.runtime.clone();
     let resize = move |size: Size| -> BoxFuture<'static, ()> {
         let (runtime, id) = (runtime.clone(), run.id.clone());
@@ -26,7 +27,7 @@ pub(super) async fn answer(
             runtime.resize(&id, size.width, size.height).await.ok();
         })
     };
-    if pump(connection, attached, resize).await? == Ended::Output {
+    if pump(connection, attached, tty, resize).await? == Ended::Output {
         // How the container ended stands in the pod's status.
         outgoing.send(exit_status(Some(0))).await.ok();
     }

@@ -42,7 +42,7 @@ pub(super) async fn answer(
             runtime.resize_command(&command, size.width, size.height).await.ok();
         })
     };
-    match pump(connection, attached, resize).await? {
+    match pump(connection, attached, tty, resize).await? {
         Ended::Output => {
             let code = exit_code(context, &id).await;
             outgoing.send(exit_status(code)).await.ok();

@@ -1,5 +1,7 @@
 //! Carries frames to an attached process and its output back.
 
+use std::pin::Pin;
+
 use bytes::Bytes;
 use client::{Connection, Frame};
 use futures::{StreamExt, future::BoxFuture};
@@ -7,12 +9,17 @@ use object::ApiError;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncWrite, AsyncWriteExt},
     sync::mpsc::{Receiver, Sender},
 };
 
 use super::checked;
 use crate::runtime::{Attached, OutputStream, Source};
+
+type Input = Pin<Box<dyn AsyncWrite + Send>>;
+
+/// What Ctrl-D types.
+const END_OF_TRANSMISSION: u8 = 4;
 
 /// The size of a terminal, as clients write it.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -36,11 +43,12 @@ pub(super) enum Ended {
 pub(super) async fn pump(
     connection: Connection,
     attached: Attached,
+    tty: bool,
     resize: impl Fn(Size) -> BoxFuture<'static, ()>,
 ) -> Result<Ended, ApiError> {
     let Connection { incoming, outgoing } = connection;
     let Attached { output, input } = attached;
-    let forward = write_input(incoming, input, resize);
+    let forward = write_input(incoming, input, tty, resize);
     let back = read_output(output, &outgoing);
     tokio::pin!(forward, back);
     tokio::select! {
@@ -73,7 +81,8 @@ async fn read_output(
 /// Writes what comes in to the process; ends when nothing more can come or be taken.
 async fn write_input(
     mut incoming: Receiver<Frame>,
-    mut input: std::pin::Pin<Box<dyn tokio::io::AsyncWrite + Send>>,
+    mut input: Input,
+    tty: bool,
     resize: impl Fn(Size) -> BoxFuture<'static, ()>,
 ) {
     let mut is_open = true;
@@ -88,13 +97,30 @@ async fn write_input(
                 }
             }
             Frame::CLOSE if frame.data.first() == Some(&Frame::STDIN) => {
-                input.shutdown().await.ok();
+                end(&mut input, tty).await;
                 is_open = false;
             }
             _ => {}
         }
     }
-    input.shutdown().await.ok();
+    if tty {
+        // A terminal that nobody types at stays open: the caller drops it with the output.
+        std::future::pending::<()>().await;
+    }
+    if is_open {
+        end(&mut input, tty).await;
+    }
+}
+
+/// Ends the process' input. A terminal is told so by its own sign: if the engine heard that the
+/// connection is half closed, it would end the whole session.
+async fn end(input: &mut Input, tty: bool) {
+    if tty {
+        input.write_all(&[END_OF_TRANSMISSION]).await.ok();
+        input.flush().await.ok();
+    } else {
+        input.shutdown().await.ok();
+    }
 }
 
 /// The last frame of a command: how it ended.
@@ -150,7 +176,7 @@ mod tests {
         let sizes = Arc::new(Mutex::new(Vec::new()));
         let seen = sizes.clone();
         let attached = Attached { output: output.boxed(), input: Box::pin(input) };
-        let ended = pump(Connection { incoming, outgoing }, attached, move |size| {
+        let ended = pump(Connection { incoming, outgoing }, attached, false, move |size| {
             seen.lock().unwrap_or_else(PoisonError::into_inner).push(size);
             Box::pin(async {})
         });
@@ -166,7 +192,8 @@ mod tests {
         drop(from_agent);
         let attached =
             Attached { output: stream::pending().boxed(), input: Box::pin(tokio::io::sink()) };
-        let ended = pump(Connection { incoming, outgoing }, attached, |_| Box::pin(async {})).await;
+        let ended =
+            pump(Connection { incoming, outgoing }, attached, false, |_| Box::pin(async {})).await;
         assert_eq!(ended.unwrap(), Ended::Client);
     }
 

@@ -9,8 +9,10 @@ use super::{LaunchError, env::expand};
 /// Where a volume's content is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VolumePath {
-    /// A path on the host.
+    /// A path on the host that the agent has made.
     Path(String),
+    /// A path that is the host's own; the runtime makes a folder there if it is missing.
+    Host(String),
     /// A volume of the runtime.
     Named(String),
 }
