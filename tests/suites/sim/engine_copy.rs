@@ -1,0 +1,162 @@
+//! One copy of the engine, with a world that lags behind, each kind at its own pace.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use client::Update;
+use engine::{Core, Executor, HostEffects, Job, Now, Outcome};
+use futures::{FutureExt, future::BoxFuture};
+use jiff::Timestamp;
+use object::{ApiError, KindName};
+use serde_json::Value;
+
+use crate::api::{Api, Line};
+
+const JOBS_MAX: usize = 4;
+
+pub(crate) struct EngineCopy {
+    api: Arc<Api>,
+    core: Core,
+    executor: Arc<Executor>,
+    /// How much of each kind's log it has been told; `None` before it was told what there is.
+    told: BTreeMap<KindName, Option<usize>>,
+    jobs: Vec<BoxFuture<'static, (Job, Outcome)>>,
+    started: Timestamp,
+}
+
+impl EngineCopy {
+    /// Starts a copy that takes the lease.
+    pub(crate) fn start(api: &Arc<Api>, holder: &str) -> Self {
+        let fence = api.take_lease(holder);
+        api.tell(|| format!("engine {holder} starts with epoch {}", fence.epoch));
+        let line = Arc::new(Line { api: api.clone() });
+        let kinds = || {
+            kinds::all()
+                .iter()
+                .filter(|def| def.verbs.contains(&kinds::Verb::Watch))
+                .map(|def| def.name.clone())
+        };
+        Self {
+            api: api.clone(),
+            core: Core::new(planning::CONTROLLERS, kinds(), Arc::default()),
+            executor: Arc::new(Executor::new(line, Arc::new(NoHosts), Some(fence))),
+            told: kinds().map(|kind| (kind, None)).collect(),
+            jobs: Vec::new(),
+            started: api.state().now,
+        }
+    }
+
+    fn now(&self) -> Now {
+        let wall = self.api.now();
+        let since_start = Duration::try_from(wall.duration_since(self.started)).unwrap();
+        Now { wall, since_start }
+    }
+
+    /// Does one of the things that it could do; false if there is none.
+    pub(crate) fn step(&mut self) -> bool {
+        let first = self.api.below(3);
+        (0..3).any(|turn| match (first + turn) % 3 {
+            0 => self.hear_something(),
+            1 => self.start_job(),
+            _ => self.go_on_with_a_job(),
+        })
+    }
+
+    /// Is told of some changes of one kind.
+    fn hear_something(&mut self) -> bool {
+        let behind: Vec<KindName> = {
+            let state = self.api.state();
+            let len = |kind: &KindName| state.log.get(kind).map_or(0, Vec::len);
+            let is_behind = |(kind, told): &(&KindName, &Option<usize>)| {
+                told.is_none_or(|told| told < len(kind))
+            };
+            self.told.iter().filter(is_behind).map(|(kind, _)| kind.clone()).collect()
+        };
+        let Some(kind) = self.api.pick(&behind).cloned() else { return false };
+        let now = self.now();
+        let told = self.told.get_mut(&kind).expect("it is one of them");
+        match told {
+            None => {
+                let (revision, objects) = self.api.snapshot(&kind);
+                *told = Some(self.api.state().log.get(&kind).map_or(0, Vec::len));
+                for object in objects {
+                    self.core.observe(Update::Set(object.key, object.revision, object.body), now);
+                }
+                self.core.observe(Update::Reached(kind.clone(), revision), now);
+                self.core.observe(Update::Synced(kind), now);
+            }
+            Some(told) => {
+                let count = 1 + self.api.below(4);
+                let news: Vec<_> =
+                    self.api.state().log[&kind][*told..].iter().take(count).cloned().collect();
+                *told += news.len();
+                for (revision, key, body) in news {
+                    let update = match body {
+                        Some(body) => Update::Set(key, revision, body),
+                        None => Update::Removed(key, revision),
+                    };
+                    self.core.observe(update, now);
+                }
+            }
+        }
+        true
+    }
+
+    fn start_job(&mut self) -> bool {
+        if self.jobs.len() >= JOBS_MAX {
+            return false;
+        }
+        let now = self.now();
+        let Some(job) = self.core.next(now, 8) else { return false };
+        self.api.tell(|| {
+            let actions: Vec<String> = job.actions.iter().map(ToString::to_string).collect();
+            format!("{:?} wants\n    {}", job.work, actions.join("\n    "))
+        });
+        let executor = self.executor.clone();
+        self.jobs.push(
+            async move {
+                let outcome = executor.execute(&job.actions, now.wall).await;
+                (job, outcome)
+            }
+            .boxed(),
+        );
+        true
+    }
+
+    fn go_on_with_a_job(&mut self) -> bool {
+        if self.jobs.is_empty() {
+            return false;
+        }
+        let at = self.api.below(self.jobs.len());
+        let mut context = Context::from_waker(Waker::noop());
+        if let Poll::Ready((job, outcome)) = self.jobs[at].poll_unpin(&mut context) {
+            drop(self.jobs.swap_remove(at));
+            let now = self.now();
+            self.core.finish(job, outcome, now);
+        }
+        true
+    }
+
+    /// When it has something to do though nothing changes.
+    pub(crate) fn wake_at(&self) -> Option<Timestamp> {
+        let at = self.core.wake_at()?;
+        Some(self.started + at)
+    }
+}
+
+struct NoHosts;
+
+#[async_trait]
+impl HostEffects for NoHosts {
+    async fn install(&self, _: &Value) -> Result<(), ApiError> {
+        Ok(())
+    }
+    async fn remove(&self, _: &Value) -> Result<(), ApiError> {
+        Ok(())
+    }
+}
