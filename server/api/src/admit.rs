@@ -23,22 +23,23 @@ use crate::{
     world::Known,
 };
 
-/// An object that was read: in its type, with the required fields that it lacks.
+/// An object that was read: in its type, with what is wrong about what was sent.
 pub(crate) struct Sent {
     pub(crate) object: Box<dyn AnyObject>,
-    pub(crate) missing: FieldErrors,
+    /// Required fields that it lacks, and the like.
+    pub(crate) errors: FieldErrors,
 }
 
 impl Clone for Sent {
     fn clone(&self) -> Self {
-        Self { object: self.object.clone_box(), missing: self.missing.clone() }
+        Self { object: self.object.clone_box(), errors: self.errors.clone() }
     }
 }
 
 impl Sent {
     /// An object that lacks nothing.
     pub(crate) fn whole(object: Box<dyn AnyObject>) -> Self {
-        Self { object, missing: FieldErrors::default() }
+        Self { object, errors: FieldErrors::default() }
     }
 }
 
@@ -60,8 +61,8 @@ pub(crate) fn complete(def: &KindDef, value: Value) -> Result<Sent, ApiError> {
     let missing = kinds::schema::missing(&value, of(def));
     let mut object = decode(def, value)?;
     object.set_defaults();
-    let missing = required::without_defaulted(missing, &*object);
-    Ok(Sent { object, missing })
+    let errors = required::without_defaulted(missing, &*object);
+    Ok(Sent { object, errors })
 }
 
 /// Decodes an object; what does not fit its type is named as Kubernetes does.
@@ -179,7 +180,7 @@ pub(crate) fn release(key: Key) -> Write {
 
 /// Refuses an object for what its kind finds wrong with it; its metadata may lack a name.
 pub(crate) fn validate_own(def: &KindDef, sent: &Sent) -> Result<(), ApiError> {
-    let mut errors = sent.missing.clone();
+    let mut errors = sent.errors.clone();
     let mut own = FieldErrors::default();
     sent.object.validate(&mut own);
     required::merge(&mut errors, own);
@@ -198,7 +199,7 @@ pub(crate) fn validate(
     if let Some(old) = old {
         meta::validate_update(object.metadata(), old.metadata(), &mut errors);
     }
-    required::merge(&mut errors, sent.missing.clone());
+    required::merge(&mut errors, sent.errors.clone());
     let mut own = FieldErrors::default();
     object.validate(&mut own);
     if let Some(old) = old {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use object::{ApiError, Meta, Reason};
 use percent_encoding::percent_decode_str;
 use planning::access::{Attributes, User};
@@ -78,6 +78,11 @@ const EXTRA: &str = "impersonate-extra-";
 
 /// Whom the headers name, if they name somebody.
 fn impersonated(headers: &HeaderMap) -> Result<Option<User>, ApiError> {
+    // What can not be read must not be passed over: the sender would act as themselves.
+    let is_ours = |name: &HeaderName| name.as_str().starts_with("impersonate-");
+    if headers.iter().any(|(name, value)| is_ours(name) && value.to_str().is_err()) {
+        return Err(ApiError::bad_request("the Impersonate- headers must be plain text"));
+    }
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let mut extra: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in headers {

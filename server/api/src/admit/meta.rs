@@ -5,6 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kinds::KindDef;
 use object::{ApiError, FieldErrors, name};
 use rand::Rng;
+use serde::Serialize;
 
 use crate::resolve::Target;
 
@@ -77,16 +78,31 @@ pub(crate) fn stamp(object: &mut serde_json::Value) {
     object["metadata"]["creationTimestamp"] = serde_json::json!(now());
 }
 
-/// Keeps what no update changes. The precondition that the update carries, if any, was read before.
-pub(crate) fn prepare_update(meta: &mut ObjectMeta, old: &ObjectMeta) {
+/// Keeps what no update changes, and refuses what tries to. The precondition that the update
+/// carries, if any, was read before.
+pub(crate) fn prepare_update(meta: &mut ObjectMeta, old: &ObjectMeta, errors: &mut FieldErrors) {
     meta.uid.clone_from(&old.uid);
-    meta.creation_timestamp.clone_from(&old.creation_timestamp);
-    meta.deletion_timestamp.clone_from(&old.deletion_timestamp);
-    meta.deletion_grace_period_seconds = old.deletion_grace_period_seconds;
+    keep(&mut meta.creation_timestamp, &old.creation_timestamp, "creationTimestamp", errors);
+    keep(&mut meta.deletion_timestamp, &old.deletion_timestamp, "deletionTimestamp", errors);
+    let grace = &old.deletion_grace_period_seconds;
+    keep(&mut meta.deletion_grace_period_seconds, grace, "deletionGracePeriodSeconds", errors);
     meta.generate_name.clone_from(&old.generate_name);
     meta.generation = old.generation;
     meta.self_link = None;
     meta.resource_version = None;
+}
+
+fn keep<T: Clone + PartialEq + Serialize>(
+    new: &mut Option<T>,
+    old: &Option<T>,
+    field: &str,
+    errors: &mut FieldErrors,
+) {
+    if let Some(changed) = new.as_ref().filter(|_| new != old) {
+        let value = serde_json::to_value(changed).unwrap_or_default();
+        errors.invalid(format!("metadata.{field}"), value, "field is immutable");
+    }
+    new.clone_from(old);
 }
 
 /// What is wrong with an object's metadata.

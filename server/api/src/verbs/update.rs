@@ -111,7 +111,8 @@ impl Api {
         let Draft { mut sent, ownership, .. } = draft;
         let def = target.def;
         let Target { subresource, .. } = target;
-        meta::prepare_update(sent.object.metadata_mut(), old.metadata());
+        let Sent { object, errors } = &mut sent;
+        meta::prepare_update(object.metadata_mut(), old.metadata(), errors);
         sent.object.prepare_update(old, subresource);
         let old_value = old.to_value();
         if ownership == Ownership::Track {

@@ -419,3 +419,31 @@ async fn notes_who_changed_what() {
     let (_, same) = api.ask_as("PATCH", &path, merge, json!({"data": {"k": "2"}})).await;
     assert_eq!(same, changed);
 }
+
+#[tokio::test]
+async fn keeps_what_no_update_changes() {
+    let api = Harness::start().await;
+    let (_, created) = api.ask("POST", MAPS, config_map("a", "1")).await;
+    let path = format!("{MAPS}/a");
+    let mut bare = config_map("a", "2");
+    let (code, updated) = api.ask("PUT", &path, bare.clone()).await;
+    assert_eq!(code, 200);
+    for field in ["uid", "creationTimestamp"] {
+        assert_eq!(updated["metadata"][field], created["metadata"][field]);
+    }
+    bare["metadata"]["creationTimestamp"] = "2020-01-01T00:00:00Z".into();
+    let (code, refused) = api.ask("PUT", &path, bare.clone()).await;
+    assert_eq!(
+        (code, &refused["details"]["causes"][0]["field"]),
+        (422, &json!("metadata.creationTimestamp"))
+    );
+    bare["metadata"] = json!({"name": "a", "uid": "other"});
+    let (code, refused) = api.ask("PUT", &path, bare).await;
+    assert_eq!(code, 409);
+    assert!(
+        refused["message"]
+            .as_str()
+            .unwrap()
+            .contains("Precondition failed: UID in precondition: other")
+    );
+}

@@ -1,0 +1,193 @@
+//! Requests for objects: each verb, and how its outcome is answered.
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use kinds::Verb;
+use object::{ApiError, Reason};
+use serde_json::json;
+
+use super::incoming::Incoming;
+use crate::{
+    Answer, Api,
+    negotiate::Shape,
+    query::ListOptions,
+    render::{self, View},
+    resolve::Target,
+    respond,
+    streams::check_upgrade,
+    verbs::{
+        Writer, Written, delete::Deleted, list::Page, post::success, scale::table as scale_table,
+    },
+    watch_lines,
+};
+
+/// A page as the client wants to read it.
+fn listed(target: &Target, page: &Page, view: View) -> Response<Bytes> {
+    let items = page.items.iter().map(|item| &**item);
+    let listed = render::list(target.def, items, &page.meta, view);
+    respond::formatted(StatusCode::OK, listed, view.wanted.format)
+}
+
+impl Api {
+    pub(super) async fn handle_list(
+        &self,
+        incoming: &Incoming<'_>,
+        target: &Target,
+    ) -> Result<Response<Bytes>, ApiError> {
+        let view = incoming.view()?;
+        let page = self.list(target, &ListOptions::read(&incoming.query)?).await?;
+        Ok(listed(target, &page, view))
+    }
+
+    pub(super) async fn handle_delete_collection(
+        &self,
+        incoming: &Incoming<'_>,
+        target: &Target,
+    ) -> Result<Response<Bytes>, ApiError> {
+        let view = incoming.view()?;
+        let options = ListOptions::read(&incoming.query)?;
+        let request = incoming.delete_request()?;
+        let page = self.delete_collection(&incoming.user, target, &options, &request).await?;
+        Ok(listed(target, &page, view))
+    }
+
+    pub(super) async fn handle_get(
+        &self,
+        incoming: &Incoming<'_>,
+        target: &Target,
+    ) -> Result<Response<Bytes>, ApiError> {
+        let view = incoming.view()?;
+        if target.sub().is_some_and(|sub| sub.scales) {
+            let scale = self.get_scale(target).await?;
+            let shown = match view.wanted.shape {
+                Shape::Table(version) => scale_table(&scale, version),
+                _ => scale,
+            };
+            let shown = shown.to_string().into();
+            return Ok(respond::formatted(StatusCode::OK, shown, view.wanted.format));
+        }
+        if target.sub().is_some_and(|sub| sub.awaits) {
+            let seconds = incoming.query.number("timeoutSeconds")?;
+            let done = self.wait(target, seconds.and_then(|n| n.try_into().ok())).await?;
+            let mut status = success();
+            status["message"] = done.into();
+            return Ok(respond::json(StatusCode::OK, &status));
+        }
+        let stale = incoming.query.get("resourceVersion") == Some("0");
+        if let Some(revision) = incoming.query.number("resourceVersion")? {
+            self.catch_up_to(revision.try_into().unwrap_or(0)).await?;
+        }
+        let stored = self.read(&target.key(), stale).await?;
+        let shown = render::object(target.def, &stored, view);
+        Ok(respond::formatted(StatusCode::OK, shown, view.wanted.format))
+    }
+
+    pub(super) async fn handle_watch(
+        &self,
+        incoming: &Incoming<'_>,
+        target: &Target,
+    ) -> Result<Answer, ApiError> {
+        let view = incoming.view()?;
+        let options = ListOptions::read(&incoming.query)?;
+        let lines = match self.watch(target, &options).await {
+            Ok(seen) => watch_lines::lines(target.def, seen, view),
+            // A revision that is gone, or not there yet, is told within the stream.
+            Err(error) if matches!(error.reason, Reason::Expired | Reason::Timeout) => {
+                watch_lines::failed(&error)
+            }
+            Err(error) => return Err(error),
+        };
+        let mut head = Response::new(());
+        let media = HeaderValue::from_static("application/json");
+        head.headers_mut().insert(header::CONTENT_TYPE, media);
+        let private = HeaderValue::from_static("no-cache, private");
+        head.headers_mut().insert(header::CACHE_CONTROL, private);
+        Ok(Answer::Stream(head, lines))
+    }
+
+    /// A log is plain text; everything else is an upgrade.
+    pub(super) async fn handle_stream(
+        &self,
+        incoming: &Incoming<'_>,
+        target: &Target,
+    ) -> Result<Answer, ApiError> {
+        self.authorize_stream(&incoming.user, target).await?;
+        if target.sub().is_some_and(|sub| sub.verbs.contains(&Verb::Create)) {
+            let place = self.locate(target, incoming.raw_query).await?;
+            check_upgrade(incoming.headers)?;
+            return self.tunnels().open(&place.node, &place.header).await.map(Answer::Connect);
+        }
+        let chunks = self.read_log(target, incoming.raw_query).await?;
+        let mut head = Response::new(());
+        let media = HeaderValue::from_static("text/plain; charset=utf-8");
+        head.headers_mut().insert(header::CONTENT_TYPE, media);
+        Ok(Answer::Stream(head, chunks))
+    }
+
+    pub(super) async fn handle_delete(
+        &self,
+        incoming: &Incoming<'_>,
+        target: &Target,
+    ) -> Result<Response<Bytes>, ApiError> {
+        let view = incoming.view()?;
+        let request = incoming.delete_request()?;
+        Ok(match self.delete(&incoming.user, target, &request).await? {
+            Deleted::Marked(stored) => {
+                let shown = render::object(target.def, &stored, view);
+                respond::formatted(StatusCode::OK, shown, view.wanted.format)
+            }
+            Deleted::Gone(stored) if target.def.returns_deleted => {
+                let shown = render::object(target.def, &stored, view);
+                respond::formatted(StatusCode::OK, shown, view.wanted.format)
+            }
+            Deleted::Gone(stored) => {
+                let uid = object::Meta::read(&stored.body).map(|meta| meta.uid.to_string());
+                let mut status = success();
+                status["details"] = json!({
+                    "name": target.name, "group": target.def.group, "kind": target.def.plural,
+                    "uid": uid.unwrap_or_default(),
+                });
+                respond::json(StatusCode::OK, &status)
+            }
+        })
+    }
+
+    pub(super) async fn handle_write(
+        &self,
+        incoming: &Incoming<'_>,
+        target: &Target,
+        verb: Verb,
+    ) -> Result<Response<Bytes>, ApiError> {
+        let view = incoming.view()?;
+        let options = incoming.write_options(match verb {
+            Verb::Create => "CreateOptions",
+            Verb::Update => "UpdateOptions",
+            _ => "PatchOptions",
+        })?;
+        let mut writer = Writer::new(&incoming.user, &options);
+        let written = match (verb, target.sub()) {
+            (Verb::Create, None) => self.create(&mut writer, target, incoming.document()?).await?,
+            (Verb::Create, Some(sub)) => {
+                self.post(&mut writer, target, sub, incoming.document()?).await?
+            }
+            (Verb::Update, Some(sub)) if sub.scales => {
+                self.update_scale(&mut writer, target, incoming.document()?).await?
+            }
+            (Verb::Update, _) => self.update(&mut writer, target, incoming.document()?).await?,
+            _ => self.patch(&mut writer, target, &incoming.patch()?).await?,
+        };
+        let (status, body) = match &written {
+            Written::Created(stored) => {
+                (StatusCode::CREATED, render::object(target.def, stored, view))
+            }
+            Written::Changed(stored) => (StatusCode::OK, render::object(target.def, stored, view)),
+            Written::Answered(value) if verb == Verb::Create => {
+                (StatusCode::CREATED, value.to_string().into())
+            }
+            Written::Answered(value) => (StatusCode::OK, value.to_string().into()),
+        };
+        let mut response = respond::formatted(status, body, view.wanted.format);
+        respond::warn(&mut response, &writer.warnings);
+        Ok(response)
+    }
+}
