@@ -15,7 +15,7 @@ use edge::{
 use ipnet::Ipv4Net;
 use node::{
     AgentConfig,
-    network::{ANSWERS, Network, sysctls},
+    network::{ANSWERS, Network, Refusal, sysctls},
 };
 use planning::{
     World,
@@ -33,6 +33,9 @@ const DNS_PORT: u16 = 53;
 const PODS: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 42, 0, 0), 16);
 /// After a failure the kernel is asked again, that often.
 const RETRY: Duration = Duration::from_secs(5);
+/// Others may change the host's rules and routes at any time: Docker when it starts, an
+/// administrator. Looking costs next to nothing when nothing changed.
+const CHECK: Duration = Duration::from_secs(10);
 
 /// The data plane of one node.
 pub struct DataPlane {
@@ -72,8 +75,16 @@ impl DataPlane {
             sysctls: sysctls().to_owned(),
         })?;
         let network = Network::open(config.services)?;
-        let follower =
-            Follower { programmer, network, node: config.node.clone(), own, worlds, known };
+        let follower = Follower {
+            programmer,
+            network,
+            node: config.node.clone(),
+            own,
+            worlds,
+            known,
+            warnings: Vec::new(),
+            refusals: Vec::new(),
+        };
         Ok(Self { follower, dns })
     }
 
@@ -100,22 +111,18 @@ struct Follower {
     own: Vec<(Frontend, SocketAddrV4)>,
     worlds: watch::Receiver<Option<World>>,
     known: watch::Sender<Knowledge>,
+    /// What was said of the host already.
+    warnings: Vec<String>,
+    refusals: Vec<Refusal>,
 }
 
 impl Follower {
     async fn run(mut self) {
         let mut is_due = false;
         loop {
-            let retry = async {
-                if is_due {
-                    sleep(RETRY).await;
-                } else {
-                    std::future::pending::<()>().await;
-                }
-            };
             tokio::select! {
                 changed = self.worlds.changed() => if changed.is_err() { return },
-                () = retry => {}
+                () = sleep(if is_due { RETRY } else { CHECK }) => {}
             }
             // What is half known would take routes away that are needed.
             let Some(world) = self.worlds.borrow_and_update().clone() else { continue };
@@ -130,16 +137,36 @@ impl Follower {
     }
 
     async fn program(&mut self, world: &World) -> anyhow::Result<()> {
-        let mut table: Table = routing::table(world, &self.node);
+        let table = self.table(world);
+        let report = self.programmer.apply(&table)?;
+        self.known.send_replace(Some((world.clone(), table)));
+        if report.warnings != self.warnings {
+            for warning in &report.warnings {
+                tracing::warn!("{warning}");
+            }
+            self.warnings = report.warnings;
+        }
+        let refusals = self.network.sync_routes(&routing::routes(world, &self.node)).await?;
+        if refusals != self.refusals {
+            for refusal in &refusals {
+                tracing::warn!(node = &*refusal.node, refusal.reason, "no route to a node's pods");
+            }
+            self.refusals = refusals;
+        }
+        Ok(())
+    }
+
+    /// The table for a world: the last one with what changed.
+    fn table(&self, world: &World) -> Table {
+        if let Some((last, table)) = &*self.known.borrow() {
+            let mut table = table.clone();
+            table.follow(last, world, &self.node);
+            return table;
+        }
+        let mut table = routing::table(world, &self.node);
         for (frontend, address) in &self.own {
             table.answer(*frontend, *address);
         }
-        self.programmer.apply(&table)?;
-        let refusals = self.network.sync_routes(&routing::routes(world, &self.node)).await?;
-        for refusal in refusals {
-            tracing::warn!(node = &*refusal.node, refusal.reason, "no route to a node's pods");
-        }
-        self.known.send_replace(Some((world.clone(), table)));
-        Ok(())
+        table
     }
 }

@@ -1,6 +1,7 @@
 //! The whole set of frontends with their backends, kept up change by change.
 
 use std::{
+    cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
     net::{Ipv4Addr, SocketAddrV4},
     sync::Arc,
@@ -65,6 +66,15 @@ impl Table {
         *self != before
     }
 
+    /// Follows everything that differs between two worlds, without reading the rest again.
+    pub fn follow(&mut self, old: &World, new: &World, node: &str) {
+        for kind in [SERVICES, ENDPOINT_SLICES] {
+            for change in differences(old, new, kind) {
+                self.update(new, node, &change);
+            }
+        }
+    }
+
     /// Has one address on this node answer a frontend, whatever the services say, and see who asks:
     /// the node's own forwarder to the API server, its DNS, and the `hostPort` of a pod.
     pub fn answer(&mut self, frontend: Frontend, address: SocketAddrV4) {
@@ -126,6 +136,27 @@ impl Table {
         }
         if !new.is_empty() {
             self.claimed.insert(key.clone(), new);
+        }
+    }
+}
+
+/// The objects of a kind that are not the same in two worlds. Those that are share their entry.
+fn differences(old: &World, new: &World, kind: &str) -> Vec<Change> {
+    let (mut before, mut after) = (old.of_kind(kind).peekable(), new.of_kind(kind).peekable());
+    let mut changes = Vec::new();
+    loop {
+        let order = match (before.peek(), after.peek()) {
+            (Some(old), Some(new)) => old.key.cmp(&new.key),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return changes,
+        };
+        let old = before.next_if(|_| order.is_le());
+        let new = after.next_if(|_| order.is_ge());
+        let is_same = old.zip(new).is_some_and(|(old, new)| Arc::ptr_eq(old, new));
+        if let (Some(entry), false) = (old.or(new), is_same) {
+            let key = entry.key.clone();
+            changes.push(Change { key, old: old.cloned(), new: new.cloned() });
         }
     }
 }

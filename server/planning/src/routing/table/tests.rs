@@ -139,6 +139,7 @@ proptest! {
     #[test]
     fn following_changes_is_the_same_as_starting_afresh(steps in any_steps()) {
         let (mut world, mut followed) = (World::default(), Table::default());
+        let (mut seldom, mut last) = (Table::default(), World::default());
         for (revision, ((key, body), is_there)) in (1..).zip(steps) {
             let body = is_there.then(|| body.to_string().into());
             let Some(change) = world.apply(key, revision, body) else { continue };
@@ -147,6 +148,11 @@ proptest! {
             prop_assert_eq!(is_new, before != followed);
             let afresh = table(&world, "one");
             prop_assert_eq!(&followed, &afresh);
+            if revision % 3 == 0 {
+                seldom.follow(&last, &world, "one");
+                last = world.clone();
+                prop_assert_eq!(&seldom, &afresh);
+            }
             let told = followed.differences(&before);
             for (frontend, backends) in followed.iter().chain(before.iter()) {
                 let differs = followed.backends(frontend) != before.backends(frontend);
