@@ -171,6 +171,9 @@ impl Tokens {
         validation.validate_nbf = true;
         let claims =
             jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation).ok()?.claims;
+        if claims.exp <= now {
+            return None;
+        }
         let Identity { uid, groups, extra, bound } = claims.identity;
         let bearer = Bearer {
             user: User { name: claims.sub, uid, groups, extra },
@@ -199,5 +202,72 @@ impl Tokens {
             "use": "sig", "kty": "EC", "kid": self.key_id, "crv": "P-256", "alg": "ES256",
             "x": BASE64_URL_SAFE_NO_PAD.encode(x), "y": BASE64_URL_SAFE_NO_PAD.encode(y),
         }]})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(issuer: &str) -> Tokens {
+        let pair = rcgen::KeyPair::generate().unwrap();
+        let key =
+            SigningKey { private_pem: pair.serialize_pem(), public_pem: pair.public_key_pem() };
+        Tokens::new(&key, issuer).unwrap()
+    }
+
+    fn grant(seconds: u64) -> Grant {
+        Grant::new(User::node("one"), Vec::new(), seconds)
+    }
+
+    #[test]
+    fn verifies_what_it_signed() {
+        let tokens = tokens("us");
+        let token = tokens.issue(&grant(60)).unwrap().text;
+        for _ in ["anew", "remembered"] {
+            let bearer = tokens.verify(&token).unwrap();
+            assert_eq!(bearer.user, User::node("one"));
+            assert_eq!(bearer.audiences, ["us"]);
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_expired_forged_or_of_others() {
+        let own = tokens("us");
+        let forged = {
+            let token = own.issue(&grant(60)).unwrap().text;
+            let mut parts: Vec<&str> = token.split('.').collect();
+            let claims = BASE64_URL_SAFE_NO_PAD.decode(parts[1]).unwrap();
+            let claims = String::from_utf8(claims).unwrap().replace("node:one", "node:two");
+            let claims = BASE64_URL_SAFE_NO_PAD.encode(claims);
+            parts[1] = &claims;
+            parts.join(".")
+        };
+        let unsigned = format!("{}.e30.", BASE64_URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#));
+        for (what, token) in [
+            ("expired", own.issue(&grant(0)).unwrap().text),
+            ("forged", forged),
+            ("unsigned", unsigned),
+            ("of another key", tokens("us").issue(&grant(60)).unwrap().text),
+            ("no token", "nonsense".to_owned()),
+        ] {
+            assert!(own.verify(&token).is_none(), "{what}");
+        }
+    }
+
+    /// Others verify with the published key alone.
+    #[test]
+    fn publishes_its_key() {
+        let tokens = tokens("us");
+        let token = tokens.issue(&grant(60)).unwrap().text;
+        let keys = tokens.key_set();
+        let key = &keys["keys"][0];
+        let text = |field: &str| key[field].as_str().unwrap();
+        let published = DecodingKey::from_ec_components(text("x"), text("y")).unwrap();
+        let mut validation = Validation::new(Algorithm::ES256);
+        validation.set_audience(&["us"]);
+        let claims = jsonwebtoken::decode::<Claims>(&token, &published, &validation).unwrap();
+        assert_eq!(claims.claims.sub, "system:node:one");
+        assert_eq!(claims.header.kid.as_deref(), Some(text("kid")));
     }
 }

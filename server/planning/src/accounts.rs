@@ -1,7 +1,6 @@
 //! Users who log in with a password: how they are stored, and whom they act as.
 
 use kinds::{Kind, user};
-use serde_json::{Value, json};
 
 use crate::{access::User, world::kind_name};
 
@@ -28,25 +27,18 @@ pub fn read(body: &[u8]) -> Option<Account> {
     Some(Account { user, password_hash: stored.spec.password_hash })
 }
 
-/// The user who may do everything, to be created at the first start.
-pub fn admin(password_hash: &str) -> Value {
-    json!({
-        "apiVersion": "longshore.dev/v1", "kind": "User", "metadata": {"name": "admin"},
-        "spec": {"passwordHash": password_hash, "groups": ["system:masters"]},
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_it_writes() {
-        let account = read(admin("$argon2id$x").to_string().as_bytes()).unwrap();
-        assert_eq!(
-            (account.user.name.as_str(), account.password_hash.as_str()),
-            ("admin", "$argon2id$x")
-        );
-        assert!(account.user.is_in("system:masters"));
+    fn reads_stored_users() {
+        let body = br#"{"apiVersion":"longshore.dev/v1","kind":"User",
+            "metadata":{"name":"jane","uid":"u"},
+            "spec":{"passwordHash":"$argon2id$x","groups":["team"]}}"#;
+        let account = read(body).unwrap();
+        assert_eq!((account.user.name.as_str(), account.user.uid.as_str()), ("jane", "u"));
+        assert_eq!(account.password_hash, "$argon2id$x");
+        assert!(account.user.is_in("team"));
     }
 }
