@@ -28,8 +28,8 @@ const VIEW: &[Line] = &[
     ("discovery.k8s.io", "endpointslices", READ),
     (
         "apps",
-        "controllerrevisions daemonsets daemonsets/status deployments deployments/scale \
-         deployments/status replicasets replicasets/scale replicasets/status statefulsets \
+        "controllerrevisions daemonsets daemonsets/status deployments deployments/rollout \
+         deployments/scale deployments/status replicasets replicasets/scale replicasets/status statefulsets \
          statefulsets/scale statefulsets/status",
         READ,
     ),
