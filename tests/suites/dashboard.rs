@@ -2,10 +2,11 @@
 
 use std::{
     fs,
+    future::Future,
     time::{Duration, Instant},
 };
 
-use fantoccini::{Locator, elements::Element};
+use fantoccini::{Locator, elements::Element, error::CmdError};
 use tests::{
     TestCluster,
     browser::{Browser, with_browser},
@@ -30,21 +31,46 @@ fn an_app_is_deployed_and_changed_in_the_browser() {
     });
 }
 
-async fn field(browser: &Browser, name: &str) -> Element {
-    let css = format!("main [name={name}]");
-    browser.client.wait().for_element(Locator::Css(&css)).await.unwrap()
+/// Does something with an element of a page that may be replaced while it is looked at: then it is
+/// looked up again.
+async fn act<F: Future<Output = Result<(), CmdError>>>(
+    browser: &Browser,
+    locator: Locator<'_>,
+    action: impl Fn(Element) -> F,
+) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let done = match browser.client.find(locator).await {
+            Ok(element) => action(element).await,
+            Err(error) => Err(error),
+        };
+        match done {
+            Ok(()) => return,
+            Err(error) if Instant::now() > deadline => {
+                browser.picture("failure").await;
+                panic!("{locator:?}: {error}");
+            }
+            Err(_) => tokio::task::yield_now().await,
+        }
+    }
 }
 
 async fn fill(browser: &Browser, name: &str, text: &str) {
-    let field = field(browser, name).await;
-    field.clear().await.unwrap();
-    field.send_keys(text).await.unwrap();
+    let css = format!("main [name={name}]");
+    act(browser, Locator::Css(&css), |field| async move {
+        field.clear().await?;
+        field.send_keys(text).await
+    })
+    .await;
 }
 
 async fn press(browser: &Browser, label: &str) {
     let path = format!("//main//button[normalize-space()='{label}']");
-    let button = browser.client.wait().for_element(Locator::XPath(&path)).await.unwrap();
-    button.click().await.unwrap();
+    click(browser, Locator::XPath(&path)).await;
+}
+
+async fn click(browser: &Browser, locator: Locator<'_>) {
+    act(browser, locator, |element| async move { element.click().await }).await;
 }
 
 /// Waits until the page holds elements that match, without loading it again.
@@ -98,7 +124,7 @@ async fn deploy(browser: &Browser) {
     says(browser, "error", "RFC 1123").await;
     browser.picture("deploy-refused").await;
     fill(browser, "name", "shop").await;
-    field(browser, "publish").await.click().await.unwrap();
+    click(browser, Locator::Css("main [name=publish]")).await;
     press(browser, "Deploy").await;
     browser.client.wait().for_element(Locator::Id("part")).await.unwrap();
     sees(browser, "tr[data-ready]", 3, Duration::from_secs(30)).await;
@@ -153,8 +179,7 @@ async fn look_on_a_phone(browser: &Browser) {
 }
 
 async fn delete(browser: &Browser) {
-    let summary = Locator::Css("details.confirm summary.danger");
-    browser.client.wait().for_element(summary).await.unwrap().click().await.unwrap();
+    click(browser, Locator::Css("details.confirm summary.danger")).await;
     press(browser, "Delete shop").await;
     says(browser, "empty", "No apps yet").await;
 }
