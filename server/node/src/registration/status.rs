@@ -6,13 +6,16 @@ use client::{Client, PatchType, WriteOptions};
 use jiff::Timestamp;
 use object::{ApiError, Key};
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use super::{Host, architecture, seconds};
 use crate::{AgentConfig, context::PODS_MAX};
 
 /// Written this often even if nothing has changed.
 const PERIOD: Duration = Duration::from_secs(300);
+/// Looked at this often: while a node can not be heard, others write that nothing is known of it,
+/// and evict its pods if it does not say soon that it is back.
+const LOOK: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_secs(5);
 
 /// Keeps the status right for ever; `problem` says what is wrong with the engine, if anything.
@@ -23,10 +26,17 @@ pub(crate) async fn keep_status(
     mut problem: watch::Receiver<Option<String>>,
 ) {
     let key = Key::new("nodes", "", &config.node);
+    let mut written: Option<Instant> = None;
     loop {
         let wrong = problem.borrow_and_update().clone();
-        let pause = match write(&client, &key, &config, &host, wrong.as_deref()).await {
-            Ok(()) => PERIOD,
+        let is_due = written.is_none_or(|at| at.elapsed() >= PERIOD);
+        let pause = match write(&client, &key, &config, &host, wrong.as_deref(), is_due).await {
+            Ok(has_written) => {
+                if has_written {
+                    written = Some(Instant::now());
+                }
+                LOOK
+            }
             Err(error) => {
                 tracing::warn!(%error, "the node's status could not be written");
                 RETRY
@@ -39,23 +49,42 @@ pub(crate) async fn keep_status(
     }
 }
 
+/// Writes the status if it is due or says something else than what is true; says whether it did.
 async fn write(
     client: &Arc<dyn Client>,
     key: &Key,
     config: &AgentConfig,
     host: &Host,
     problem: Option<&str>,
-) -> Result<(), ApiError> {
+    is_due: bool,
+) -> Result<bool, ApiError> {
     let there: Value = client.get(key).await?.decode()?;
     let empty = Vec::new();
     let before = there["status"]["conditions"].as_array().unwrap_or(&empty);
+    let now = conditions(before, problem, Timestamp::now());
+    if !is_due && says_the_same(before, &now) {
+        return Ok(false);
+    }
     let mut status = facts(config, host);
-    status["conditions"] = conditions(before, problem, Timestamp::now());
+    status["conditions"] = now;
     // Nobody else changes a condition between the read and this write unseen.
     let version = &there["metadata"]["resourceVersion"];
     let patch = json!({"metadata": {"resourceVersion": version}, "status": status}).to_string();
     let options = WriteOptions::default();
-    client.patch(key, "status", PatchType::Merge, patch.into(), &options).await.map(drop)
+    client.patch(key, "status", PatchType::Merge, patch.into(), &options).await.map(|_| true)
+}
+
+/// Whether conditions differ in nothing but the time of their heartbeat.
+fn says_the_same(before: &[Value], now: &Value) -> bool {
+    let told = |all: &[Value]| {
+        let mut told: Vec<[String; 3]> = all
+            .iter()
+            .map(|c| ["type", "status", "message"].map(|name| c[name].to_string()))
+            .collect();
+        told.sort();
+        told
+    };
+    told(before) == told(now.as_array().map(Vec::as_slice).unwrap_or_default())
 }
 
 fn facts(config: &AgentConfig, host: &Host) -> Value {
@@ -139,5 +168,10 @@ mod tests {
         assert_eq!(find("DiskPressure")["lastTransitionTime"], "1970-01-01T00:00:01Z");
         assert_eq!(find("DiskPressure")["lastHeartbeatTime"], "1970-01-01T00:00:02Z");
         assert_eq!(find("NetworkUnavailable")["status"], "False");
+        assert!(says_the_same(second.as_array().unwrap(), &second));
+        assert!(!says_the_same(first, &second), "the engine is away");
+        let mut unknown = second.as_array().unwrap().clone();
+        unknown.iter_mut().for_each(|condition| condition["status"] = "Unknown".into());
+        assert!(!says_the_same(&unknown, &second), "others say that nothing is known");
     }
 }
