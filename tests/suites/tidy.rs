@@ -106,6 +106,23 @@ fn lib_files_state_their_invariant() {
 }
 
 #[test]
+fn every_controller_stands_in_the_list() {
+    let folder = "server/planning/src/controllers/";
+    let list = fs::read_to_string(root().join("server/planning/src/controllers.rs")).unwrap();
+    let mut seen = 0;
+    for (file, _) in sources() {
+        let Some(name) = file.strip_prefix(folder).and_then(|rest| rest.strip_suffix(".rs")) else {
+            continue;
+        };
+        if !name.contains('/') {
+            seen += 1;
+            assert!(list.contains(&format!(" {name}::CONTROLLER")), "{name} is not in the list");
+        }
+    }
+    assert!(seen > 0, "controllers stand in {folder}");
+}
+
+#[test]
 fn nothing_is_left_unfinished() {
     let marks =
         [concat!("FIX", "ME"), concat!("TO", "DO"), concat!("todo", "!("), concat!("X", "XX:")];

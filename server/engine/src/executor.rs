@@ -7,11 +7,11 @@ use bytes::Bytes;
 use client::{Client, DeleteOptions, Fence, Object, PatchType, Selection, WriteOptions};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use jiff::Timestamp;
-use object::{ApiError, Key, Reason};
+use object::{ApiError, Key};
 use planning::{Action, Failure};
 use serde_json::{Value, json};
 
-use crate::{Barrier, events};
+use crate::{Barrier, Outcome, events, outcome::Trouble};
 
 /// What happens on hosts, outside the API.
 #[async_trait]
@@ -22,19 +22,6 @@ pub trait HostEffects: Send + Sync {
     async fn remove(&self, host: &Value) -> Result<(), ApiError>;
 }
 
-/// How a job ended.
-#[derive(Debug, Default)]
-pub struct Outcome {
-    pub barriers: Vec<Barrier>,
-    /// What was refused; the next plan is told.
-    pub failures: Vec<Failure>,
-    /// The world was behind: the plan is void, a fresh one will be right.
-    pub is_stale: bool,
-    /// The API was away, and what became of a write is not known.
-    pub is_unknown: bool,
-    pub done: usize,
-}
-
 /// Creations and deletions that follow each other are independent; so many go at once.
 const PARALLEL_MAX: usize = 16;
 
@@ -42,26 +29,6 @@ pub struct Executor {
     client: Arc<dyn Client>,
     effects: Arc<dyn HostEffects>,
     fence: Option<Fence>,
-}
-
-enum Trouble {
-    Stale,
-    Refused(ApiError),
-    Unknown(ApiError),
-}
-
-impl From<ApiError> for Trouble {
-    fn from(error: ApiError) -> Self {
-        match error.reason {
-            Reason::Conflict | Reason::AlreadyExists | Reason::NotFound | Reason::Expired => {
-                Self::Stale
-            }
-            Reason::ServiceUnavailable | Reason::Timeout | Reason::InternalError => {
-                Self::Unknown(error)
-            }
-            _ => Self::Refused(error),
-        }
-    }
 }
 
 type Acted<'a> = (&'a Action, Result<Option<Barrier>, Trouble>);

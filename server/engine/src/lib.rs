@@ -11,12 +11,14 @@ mod counters;
 mod events;
 mod executor;
 mod lease;
+mod outcome;
 mod queue;
 mod run;
 
 pub use barrier::Barrier;
 pub use core::{Core, Job, Now, Work};
 pub use counters::Counters;
-pub use executor::{Executor, HostEffects, Outcome};
+pub use executor::{Executor, HostEffects};
 pub use lease::LeaseHolder;
+pub use outcome::Outcome;
 pub use run::{LEASE, run};

@@ -2,6 +2,7 @@
 
 pub mod deployment;
 pub mod endpoint_slice;
+pub mod endpoint_slice_mirroring;
 pub mod endpoints;
 pub mod event_expiry;
 pub mod garbage_collector;
@@ -22,6 +23,7 @@ pub static CONTROLLERS: &[Controller] = &[
     replica_set::CONTROLLER,
     endpoint_slice::CONTROLLER,
     endpoints::CONTROLLER,
+    endpoint_slice_mirroring::CONTROLLER,
     node_lifecycle::CONTROLLER,
     taint_eviction::CONTROLLER,
     node_cidr::CONTROLLER,

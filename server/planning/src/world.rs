@@ -1,6 +1,7 @@
 //! A read-only, indexed snapshot of objects. Cloning is cheap: the maps are persistent.
 
 mod entry;
+mod labels;
 mod summary;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -9,10 +10,9 @@ use bytes::Bytes;
 use imbl::{OrdMap, OrdSet};
 use k8s_openapi::Resource;
 use kinds::Kind;
-use object::{
-    Key, KindName,
-    selector::{LabelSelector, Operator},
-};
+use object::{Key, KindName, selector::LabelSelector};
+
+use labels::{demand_name, demands, index_name, is_nothing, label_names};
 
 pub use entry::{Change, Entry};
 pub use summary::{DnsName, HostPort, NamedPort, NodeSummary, Phase, PodSummary};
@@ -252,39 +252,6 @@ impl World {
             ));
         }
     }
-}
-
-fn index_name(kind: &str, namespace: &str, label: &str, value: &str) -> Arc<str> {
-    // Neither kinds, namespaces nor the keys of labels contain a space or `=`.
-    format!("{kind} {namespace} {label}={value}").into()
-}
-
-fn label_names(entry: &Entry) -> impl Iterator<Item = Arc<str>> {
-    let Key { kind, namespace, .. } = &entry.key;
-    entry.meta.labels.iter().map(move |(label, value)| index_name(kind, namespace, label, value))
-}
-
-/// The labels with the values that a selector demands for certain.
-fn demands(selector: &LabelSelector) -> impl Iterator<Item = (&str, &str)> {
-    selector.requirements().iter().filter_map(|requirement| {
-        let exact = matches!(requirement.operator(), Operator::Equals | Operator::In);
-        let mut values = requirement.values().filter(|_| exact);
-        let value = values.next()?;
-        values.next().is_none().then_some((requirement.key(), value))
-    })
-}
-
-fn is_nothing(selector: &LabelSelector) -> bool {
-    selector.requirements().is_empty() && !selector.is_everything()
-}
-
-fn demand_name(entry: &Entry) -> Option<Arc<str>> {
-    let selector = entry.selector()?;
-    if is_nothing(selector) {
-        return None;
-    }
-    let (label, value) = demands(selector).next().unwrap_or(("", ""));
-    Some(index_name(&entry.key.kind, &entry.key.namespace, label, value))
 }
 
 /// The name under which a kind's objects are stored.

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use object::{ApiError, KindName};
 use serde_json::Value;
 
-use crate::api::{Api, Line};
+use crate::{api::Api, line::Line};
 
 const JOBS_MAX: usize = 4;
 

@@ -11,6 +11,7 @@ mod api;
 mod checks;
 mod dice;
 mod engine_copy;
+mod line;
 mod run;
 mod user;
 

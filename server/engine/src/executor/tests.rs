@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use client::{Connection, EventStream, List};
-use object::KindName;
+use object::{KindName, Reason};
 use planning::{Event, Severity};
 
 use super::*;
