@@ -7,4 +7,5 @@ mod harness;
 mod in_process;
 mod lists;
 mod objects;
+mod races;
 mod streams;
