@@ -25,7 +25,6 @@ mod registration;
 mod reporter;
 mod runtime;
 mod streams;
-mod tunnels;
 mod volumes;
 mod worker;
 
@@ -35,4 +34,3 @@ pub use config::{AgentConfig, CONFIG_PATH};
 pub use docker::Docker;
 pub use pause::pause;
 pub use runtime::{Engine, Runtime, RuntimeError};
-pub use tunnels::keep_tunnels;

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::{Container, Pod, Probe};
 use planning::node::{Observed, ProbeKind, ProbeSettings, ProbeState, Role};
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{context::Context, observe, pod_state::PodState};
@@ -126,11 +127,15 @@ impl Subject {
         let settings = ProbeSettings::of(probe);
         let before = if kind == ProbeKind::Readiness { self.was_ready } else { None };
         let mut state = ProbeState::new(kind, before);
+        let mut told: Option<Instant> = None;
         tokio::time::sleep(settings.initial_delay.saturating_sub(self.age)).await;
         loop {
             let answer = ask(&self.context, probe, &self.target, settings.timeout).await;
             let success = matches!(answer, Answer::Success);
-            if let Answer::Failure(why) = &answer {
+            if let Answer::Failure(why) = &answer
+                && told.is_none_or(|told| told.elapsed() >= settings.period)
+            {
+                told = Some(Instant::now());
                 let message = format!("{} probe failed: {why}", capitalized(kind.name()));
                 let name = Some(self.container.name.as_str());
                 self.context.recorder.warn(&self.pod, name, "Unhealthy", &message);

@@ -1,6 +1,9 @@
 //! How an engine is reached.
 
-use std::path::Path;
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 use bollard::{API_DEFAULT_VERSION, ClientVersion, Docker as Connection};
 
@@ -9,6 +12,10 @@ use crate::runtime::{ENGINE_TIMEOUT, Result, RuntimeError};
 
 /// Docker 20.10: the oldest whose API has all that the agent uses.
 const API_MIN: &ClientVersion = &ClientVersion { major_version: 1, minor_version: 41 };
+
+/// Docker's own variables for engines that are reached by TLS.
+const TLS: &str = "DOCKER_TLS_VERIFY";
+const CERTIFICATES: &str = "DOCKER_CERT_PATH";
 
 /// Connects and agrees on an API version.
 pub(super) async fn connect(url: &str) -> Result<Connection> {
@@ -22,6 +29,18 @@ pub(super) async fn connect(url: &str) -> Result<Connection> {
                 )));
             }
             Connection::connect_with_unix(path, timeout, API_DEFAULT_VERSION)
+        }
+        Some(("tcp" | "https", _)) if env::var_os(TLS).is_some_and(|value| !value.is_empty()) => {
+            let folder = PathBuf::from(env::var_os(CERTIFICATES).ok_or_else(|| {
+                RuntimeError::Refused(format!(
+                    "{TLS} asks for TLS to {url}: name the folder of ca.pem, cert.pem and key.pem \
+                     in {CERTIFICATES}"
+                ))
+            })?);
+            let at = |name: &str| folder.join(name);
+            let (key, certificate, authority) = (at("key.pem"), at("cert.pem"), at("ca.pem"));
+            let version = API_DEFAULT_VERSION;
+            Connection::connect_with_ssl(url, &key, &certificate, &authority, timeout, version)
         }
         Some(("tcp" | "http", _)) => {
             Connection::connect_with_http(url, timeout, API_DEFAULT_VERSION)

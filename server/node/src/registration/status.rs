@@ -17,6 +17,7 @@ const PERIOD: Duration = Duration::from_secs(300);
 /// and evict its pods if it does not say soon that it is back.
 const LOOK: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_secs(5);
+const CONFLICT_RETRY: Duration = Duration::from_millis(200);
 
 /// Keeps the status right for ever; `problem` says what is wrong with the engine, if anything.
 pub(crate) async fn keep_status(
@@ -37,6 +38,8 @@ pub(crate) async fn keep_status(
                 }
                 LOOK
             }
+            // Somebody else has just written to the node.
+            Err(error) if error.is_conflict() => CONFLICT_RETRY,
             Err(error) => {
                 tracing::warn!(%error, "the node's status could not be written");
                 RETRY
