@@ -1,9 +1,15 @@
-//! Streams to containers: which agent is connected to this server copy, and how to reach a pod
-//! through its node's agent.
+//! Streams into the cluster: which agent is connected to this server copy, and how to reach a pod or
+//! a service through the agents of their nodes.
 
+mod dial;
+mod exchange;
+mod tls;
 mod tunnels;
 mod upgrade;
 
 pub use client::tunnel::{Operation, StreamHeader};
+pub use dial::{ByteStream, Duplex};
+pub use exchange::{BodyStream, Exchanged, exchange};
+pub use tls::{Identity, Tls, Trust};
 pub use tunnels::Tunnels;
 pub use upgrade::{SUBPROTOCOLS, check_upgrade};

@@ -8,9 +8,11 @@
 mod codec;
 mod deadline;
 mod driver;
+mod pipe;
 mod pump;
 mod websocket;
 
+pub use pipe::Pipe;
 pub use websocket::over_websocket;
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -44,6 +46,11 @@ pub enum Operation {
     Exec,
     Attach,
     PortForward,
+    /// A stream of bytes to a port: of the pod that is named, from inside of it, or of any pod of
+    /// the node, by its address.
+    Dial,
+    /// A stream of bytes on which the agent answers HTTP about its node.
+    Node,
     /// Echoed by [`serve`] itself; no handler sees it.
     Heartbeat,
 }
@@ -61,6 +68,20 @@ pub struct StreamHeader {
     pub container: String,
     /// The options as they stand in the request's URL: `command=ls&stdout=true`.
     pub query: String,
+}
+
+impl StreamHeader {
+    /// Of a stream that is about no pod.
+    pub fn of_node(operation: Operation, query: String) -> Self {
+        Self {
+            operation,
+            namespace: String::new(),
+            pod: String::new(),
+            uid: String::new(),
+            container: String::new(),
+            query,
+        }
+    }
 }
 
 #[derive(Debug, Error)]
@@ -147,14 +168,7 @@ impl WeakSession {
 /// of its own, so that it does not keep the session alive.
 async fn beat(session: WeakSession) -> TunnelError {
     let broken = || TunnelError::Broken("the heartbeat ended".to_owned());
-    let header = StreamHeader {
-        operation: Operation::Heartbeat,
-        namespace: String::new(),
-        pod: String::new(),
-        uid: String::new(),
-        container: String::new(),
-        query: String::new(),
-    };
+    let header = StreamHeader::of_node(Operation::Heartbeat, String::new());
     let Some(session) = session.upgrade() else { return std::future::pending().await };
     let opened = session.open(&header).await;
     drop(session);

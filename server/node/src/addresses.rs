@@ -41,6 +41,11 @@ impl Addresses {
         state.taken.insert(address, pod_uid.to_owned());
     }
 
+    /// Whether a pod of this node has it.
+    pub(crate) fn holds(&self, address: Ipv4Addr) -> bool {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).taken.contains_key(&address)
+    }
+
     /// Gives one back.
     pub(crate) fn release(&self, address: Ipv4Addr) {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).taken.remove(&address);

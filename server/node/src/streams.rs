@@ -1,10 +1,12 @@
 //! Streams to this node's containers, as they arrive from the API: logs, commands, attachments,
-//! forwarded ports.
+//! forwarded ports, connections to pods; and questions about the node itself.
 
 mod attach;
+mod dial;
 mod exec;
 mod forward;
 mod logs;
+mod node_api;
 mod pump;
 
 use std::{str::FromStr, sync::Arc};
@@ -31,6 +33,11 @@ pub(crate) async fn answer(context: Arc<Context>, header: StreamHeader, connecti
         Operation::Exec => exec::answer(&context, &request, connection).await,
         Operation::Attach => attach::answer(&context, &request, connection).await,
         Operation::PortForward => forward::answer(&context, &request, connection).await,
+        Operation::Dial => dial::answer(&context, &request, connection).await,
+        Operation::Node => {
+            node_api::answer(context.clone(), connection).await;
+            Ok(())
+        }
         Operation::Heartbeat => Ok(()),
     };
     if let Err(error) = answered {

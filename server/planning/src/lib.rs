@@ -9,6 +9,7 @@ pub mod backends;
 pub mod bootstrap;
 pub mod conditions;
 pub mod controllers;
+pub mod dialing;
 pub mod names;
 pub mod node;
 pub mod owners;

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that can not go on fails")]
 
 mod access;
+mod backends;
+mod dialing;
 mod harness;
 mod in_process;
 mod lists;

@@ -1,29 +1,24 @@
 //! `kubectl port-forward`: each port has a channel for data and one for errors behind it, and the
 //! first message on each is the port, as Kubernetes' protocol has it.
 
-use std::{
-    collections::BTreeMap, fs::File, io, net::SocketAddr, os::fd::OwnedFd, thread, time::Duration,
-};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use client::{Connection, Frame};
-use nix::sched::{CloneFlags, setns};
 use object::ApiError;
-use planning::node::labels;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{
-        TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
-    sync::{mpsc::Sender, oneshot},
+    net::tcp::{OwnedReadHalf, OwnedWriteHalf},
+    sync::mpsc::Sender,
     task::JoinSet,
 };
 
-use super::{Request, all_of};
+use super::{
+    Request,
+    dial::{dial_inside, sandbox_pid},
+};
 use crate::context::Context;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const CHUNK_BYTES: usize = 16 * 1024;
 /// Two channels each, in one byte; the last values mean something else.
 const PORTS_MAX: usize = 64;
@@ -44,7 +39,7 @@ pub(super) async fn answer(
                 return Ok(());
             }
         }
-        match dial(pid, *port).await {
+        match dial_inside(pid, *port).await {
             Ok(stream) => {
                 let (reader, writer) = stream.into_split();
                 writers.insert(channel, writer);
@@ -88,17 +83,6 @@ fn ports(request: &Request) -> Result<Vec<u16>, ApiError> {
     Ok(ports)
 }
 
-/// The first process of the pod's network.
-async fn sandbox_pid(context: &Context, request: &Request) -> Result<u32, ApiError> {
-    let found = all_of(context, &request.header.uid).await?;
-    let is_sandbox =
-        |labels: &BTreeMap<String, String>| !labels.contains_key(labels::CONTAINER_NAME);
-    let sandbox = found.iter().find(|found| found.is_running && is_sandbox(&found.labels));
-    sandbox
-        .and_then(|sandbox| sandbox.pid)
-        .ok_or_else(|| ApiError::bad_request(format!("pod {} is not running", request.header.pod)))
-}
-
 async fn write(writers: &mut BTreeMap<u8, OwnedWriteHalf>, frame: Frame) {
     if frame.channel == Frame::CLOSE {
         if let Some(channel) = frame.data.first() {
@@ -121,25 +105,4 @@ async fn read(mut reader: OwnedReadHalf, channel: u8, outgoing: Sender<Frame>) {
             return;
         }
     }
-}
-
-/// Connects to a port of the pod from inside of its network, so that what listens on its loopback
-/// only is reached, too.
-async fn dial(pid: u32, port: u16) -> io::Result<TcpStream> {
-    let namespace: OwnedFd = File::open(format!("/proc/{pid}/ns/net"))?.into();
-    let (sender, receiver) = oneshot::channel::<io::Result<std::net::TcpStream>>();
-    // A thread of its own, because it never comes back out of the namespace.
-    thread::Builder::new().name("forward".to_owned()).spawn(move || {
-        let connect = || {
-            setns(&namespace, CloneFlags::CLONE_NEWNET)?;
-            let address = SocketAddr::from(([127, 0, 0, 1], port));
-            let stream = std::net::TcpStream::connect_timeout(&address, CONNECT_TIMEOUT)?;
-            stream.set_nonblocking(true)?;
-            Ok(stream)
-        };
-        // Nobody waits any more when the client has left.
-        sender.send(connect()).ok();
-    })?;
-    let stream = receiver.await.map_err(io::Error::other)??;
-    TcpStream::from_std(stream)
 }
