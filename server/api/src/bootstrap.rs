@@ -43,9 +43,13 @@ impl Api {
             object["metadata"]["namespace"] = namespace.into();
         }
         let target = Target::of_key(&key, "")?;
-        let written = match self.store.get(&key).map(|stored| is_kept_up(&stored.body)) {
-            Some(false) => return Ok(()),
-            Some(true) => self.apply_to_live(writer, &target, &object).await,
+        let written = match self.store.get(&key) {
+            Some(stored) if !is_kept_up(&stored.body) => return Ok(()),
+            Some(stored) => {
+                let stored = serde_json::from_slice(&stored.body).unwrap_or_default();
+                let Some(object) = access::completed(&stored, object) else { return Ok(()) };
+                self.apply_to_live(writer, &target, &object).await
+            }
             None => self.apply_as_new(writer, &target, &object).await,
         };
         match written {

@@ -10,9 +10,10 @@ mod rules;
 mod user;
 
 pub use attributes::{Attributes, refusal};
-pub use bootstrap::bootstrap;
+pub use bootstrap::{bootstrap, completed};
 pub use escalation::check_escalation;
 pub use grants::{Access, Verdict};
+pub(crate) use node::references;
 pub use review::review;
 pub use rules::Rule;
 pub use user::{AUTHENTICATED, MASTERS, UNAUTHENTICATED, User};

@@ -7,11 +7,13 @@
 
 mod cluster_ip;
 mod escalation;
+mod mirror_pod;
 mod namespace_lifecycle;
 mod node_port;
 mod node_restriction;
 mod service;
 mod service_account;
+mod token_volume;
 mod tolerations;
 
 use std::{net::Ipv4Addr, ops::RangeInclusive};
@@ -102,7 +104,7 @@ const HOLDERS: &[fn(&dyn AnyObject) -> Vec<Key>] = &[cluster_ip::held, node_port
 
 /// The kinds that checks and allocations read from the world.
 pub const READS: &[&str] =
-    &["namespaces", "serviceaccounts", cluster_ip::CLAIMS, node_port::CLAIMS];
+    &["namespaces", "nodes", "serviceaccounts", cluster_ip::CLAIMS, node_port::CLAIMS];
 
 /// Completes what is written and refuses what must not be. What the world lacks may be news: look
 /// twice at a refusal.

@@ -1,5 +1,6 @@
 //! The controllers: one file each and one word in the list.
 
+pub mod cluster_role_aggregation;
 pub mod deployment;
 pub mod endpoint_slice;
 pub mod endpoint_slice_mirroring;
@@ -34,4 +35,5 @@ pub static CONTROLLERS: &[Controller] = &[
     garbage_collector::CONTROLLER,
     host::CONTROLLER,
     event_expiry::CONTROLLER,
+    cluster_role_aggregation::CONTROLLER,
 ];

@@ -1,133 +1,42 @@
-//! The roles and bindings that every cluster starts with.
+//! The roles and bindings that every cluster starts with, and how those that are there are brought
+//! up to date.
+
+mod reconcile;
+mod roles;
 
 use object::Key;
 use serde_json::{Value, json};
 
-use super::{
-    Rule,
-    user::{AUTHENTICATED, MASTERS, UNAUTHENTICATED},
-};
+use super::Rule;
+use roles::{ADMIN, BINDINGS, EDIT, Line, PATHS, ROLES, SIGNERS, USERS, VIEW};
+
+pub use reconcile::completed;
 
 const GROUP: &str = "rbac.authorization.k8s.io";
-const READ: &str = "get list watch";
-const WRITE: &str = "create delete deletecollection patch update";
-const ALL: &str = "create delete deletecollection get list patch update watch";
-
-/// Groups, resources, verbs, each as a list of words; the core group is written `core`.
-type Line = (&'static str, &'static str, &'static str);
-
-const VIEW: &[Line] = &[
-    (
-        "core",
-        "bindings configmaps endpoints events limitranges namespaces namespaces/status \
-         persistentvolumeclaims persistentvolumeclaims/status pods pods/log pods/status \
-         replicationcontrollers replicationcontrollers/scale replicationcontrollers/status \
-         resourcequotas resourcequotas/status serviceaccounts services services/status",
-        READ,
-    ),
-    ("discovery.k8s.io", "endpointslices", READ),
-    (
-        "apps",
-        "controllerrevisions daemonsets daemonsets/status deployments deployments/rollout \
-         deployments/scale deployments/status replicasets replicasets/scale replicasets/status statefulsets \
-         statefulsets/scale statefulsets/status",
-        READ,
-    ),
-    ("autoscaling", "horizontalpodautoscalers horizontalpodautoscalers/status", READ),
-    ("batch", "cronjobs cronjobs/status jobs jobs/status", READ),
-    ("policy", "poddisruptionbudgets poddisruptionbudgets/status", READ),
-    ("networking.k8s.io", "ingresses ingresses/status networkpolicies", READ),
-];
-
-const EDIT: &[Line] = &[
-    ("core", "pods/attach pods/exec pods/portforward pods/proxy secrets services/proxy", READ),
-    ("core", "serviceaccounts", "impersonate"),
-    ("core", "pods pods/attach pods/exec pods/portforward pods/proxy", WRITE),
-    ("core", "pods/eviction serviceaccounts/token", "create"),
-    (
-        "core",
-        "configmaps events persistentvolumeclaims replicationcontrollers \
-         replicationcontrollers/scale secrets serviceaccounts services services/proxy",
-        WRITE,
-    ),
-    (
-        "apps",
-        "daemonsets deployments deployments/rollback deployments/scale replicasets \
-         replicasets/scale statefulsets statefulsets/scale",
-        WRITE,
-    ),
-    ("autoscaling", "horizontalpodautoscalers", WRITE),
-    ("batch", "cronjobs jobs", WRITE),
-    ("policy", "poddisruptionbudgets", WRITE),
-    ("networking.k8s.io", "ingresses networkpolicies", WRITE),
-    ("coordination.k8s.io", "leases", ALL),
-];
-
-const ADMIN: &[Line] = &[
-    ("authorization.k8s.io", "localsubjectaccessreviews", "create"),
-    (GROUP, "rolebindings roles", ALL),
-];
-
-/// What the agents of nodes may is decided by their node; this role tells it to people.
-const NODE: &[Line] = &[
-    ("core", "nodes", "create get list patch update watch"),
-    ("core", "nodes/status", "get patch update"),
-    ("core", "services", READ),
-    ("discovery.k8s.io", "endpointslices", READ),
-    ("core", "pods", "delete get list watch"),
-    ("core", "pods/status", "get patch update"),
-    ("core", "pods/eviction", "create"),
-    ("core", "serviceaccounts/token", "create"),
-    ("core", "configmaps secrets serviceaccounts", READ),
-    ("core", "events", "create get patch update"),
-    ("coordination.k8s.io", "leases", "create delete get patch update"),
-    ("longshore.dev", "nodes/tunnel", "create get"),
-];
-
-const PUBLIC_PATHS: &str = "/healthz /livez /readyz /version /version/";
-const DISCOVERY_PATHS: &str = "/api /api/* /apis /apis/* /healthz /livez /openapi /openapi/* \
-                               /readyz /version /version/";
-const ISSUER_PATHS: &str = "/.well-known/openid-configuration /openid/v1/jwks";
+const SIGNER: &str = "kubernetes.io";
 
 /// Every object, in an order in which they can be created.
 pub fn bootstrap() -> Vec<(Key, Value)> {
-    let everything = || {
-        let all = || vec!["*".to_owned()];
-        vec![
-            Rule { api_groups: all(), resources: all(), verbs: all(), ..Rule::default() },
-            Rule { non_resource_urls: all(), verbs: all(), ..Rule::default() },
-        ]
-    };
-    let review = |group, resources| rules(&[(group, resources, "create")]);
-    let basic = [
-        review("authorization.k8s.io", "selfsubjectaccessreviews selfsubjectrulesreviews"),
-        review("authentication.k8s.io", "selfsubjectreviews"),
-    ]
-    .concat();
-    let (view, edit, admin) = (rules(VIEW), rules(EDIT), rules(ADMIN));
-    let edits = [edit.clone(), view.clone()].concat();
-    let admins = [admin.clone(), edits.clone()].concat();
-    vec![
-        role("cluster-admin", everything()),
-        role("system:discovery", paths(DISCOVERY_PATHS)),
-        role("system:basic-user", basic),
-        role("system:public-info-viewer", paths(PUBLIC_PATHS)),
-        role("system:service-account-issuer-discovery", paths(ISSUER_PATHS)),
-        role("system:node", rules(NODE)),
-        role("longshore:login", review("longshore.dev", "sessions")),
-        labelled(role("system:aggregate-to-view", view.clone()), "view"),
-        labelled(role("system:aggregate-to-edit", edit), "edit"),
-        labelled(role("system:aggregate-to-admin", admin), "admin"),
-        labelled(aggregating("view", view), "edit"),
-        labelled(aggregating("edit", edits), "admin"),
-        aggregating("admin", admins),
-        binding("cluster-admin", &[MASTERS]),
-        binding("system:discovery", &[AUTHENTICATED]),
-        binding("system:basic-user", &[AUTHENTICATED]),
-        binding("system:public-info-viewer", &[AUTHENTICATED, UNAUTHENTICATED]),
-        binding("system:service-account-issuer-discovery", &["system:serviceaccounts"]),
-        binding("longshore:login", &[AUTHENTICATED, UNAUTHENTICATED]),
-    ]
+    let mut all = vec![cluster_role("cluster-admin", everything())];
+    all.extend(ROLES.iter().map(|(name, lines)| cluster_role(name, rules(lines))));
+    all.extend(PATHS.iter().map(|(name, urls)| cluster_role(name, paths(urls))));
+    all.extend(SIGNERS.iter().map(|signer| approver(signer)));
+    for (target, lines) in [("view", VIEW), ("edit", EDIT), ("admin", ADMIN)] {
+        let name = format!("system:aggregate-to-{target}");
+        all.push(labelled(cluster_role(&name, rules(lines)), target));
+    }
+    all.push(labelled(aggregating("view"), "edit"));
+    all.push(labelled(aggregating("edit"), "admin"));
+    all.push(aggregating("admin"));
+    all.push(authentication_reader());
+    for (role, groups) in BINDINGS {
+        let subjects = groups.iter().map(|group| subject("Group", group)).collect();
+        all.push(binding(role, subjects));
+    }
+    for (role, user) in USERS {
+        all.push(binding(role, vec![subject("User", user)]));
+    }
+    all
 }
 
 fn words(text: &str) -> Vec<String> {
@@ -148,8 +57,36 @@ fn rules(lines: &[Line]) -> Vec<Rule> {
         .collect()
 }
 
+fn everything() -> Vec<Rule> {
+    let all = || words("*");
+    vec![
+        Rule { api_groups: all(), resources: all(), verbs: all(), ..Rule::default() },
+        Rule { non_resource_urls: all(), verbs: all(), ..Rule::default() },
+    ]
+}
+
 fn paths(urls: &str) -> Vec<Rule> {
     vec![Rule { non_resource_urls: words(urls), verbs: words("get"), ..Rule::default() }]
+}
+
+/// The role of those who approve what one signer is to sign.
+fn approver(signer: &str) -> (Key, Value) {
+    let mut rules = rules(&[("certificates.k8s.io", "signers", "approve")]);
+    rules[0].resource_names = vec![format!("{SIGNER}/{signer}")];
+    cluster_role(&format!("system:certificates.k8s.io:{signer}-approver"), rules)
+}
+
+/// Servers that extend the API read from a ConfigMap how to know who asks them.
+fn authentication_reader() -> (Key, Value) {
+    let mut rules = rules(&[("core", "configmaps", "get list watch")]);
+    rules[0].resource_names = vec!["extension-apiserver-authentication".to_owned()];
+    let name = "extension-apiserver-authentication-reader";
+    let mut body = json!({
+        "apiVersion": format!("{GROUP}/v1"), "kind": "Role",
+        "metadata": metadata(name), "rules": rules,
+    });
+    body["metadata"]["namespace"] = "kube-system".into();
+    (Key::new("roles.rbac.authorization.k8s.io", "kube-system", name), body)
 }
 
 fn metadata(name: &str) -> Value {
@@ -160,7 +97,7 @@ fn metadata(name: &str) -> Value {
     })
 }
 
-fn role(name: &str, rules: Vec<Rule>) -> (Key, Value) {
+fn cluster_role(name: &str, rules: Vec<Rule>) -> (Key, Value) {
     let body = json!({
         "apiVersion": format!("{GROUP}/v1"), "kind": "ClusterRole",
         "metadata": metadata(name), "rules": rules,
@@ -178,19 +115,22 @@ fn labelled((key, mut body): (Key, Value), to: &str) -> (Key, Value) {
     (key, body)
 }
 
-/// A role that gathers the rules of those labelled for it; its own are what it starts with.
-fn aggregating(name: &str, rules: Vec<Rule>) -> (Key, Value) {
-    let (key, mut body) = role(name, rules);
+/// A role that gathers the rules of those labelled for it; a controller writes them in.
+fn aggregating(name: &str) -> (Key, Value) {
+    let (key, mut body) = cluster_role(name, Vec::new());
+    if let Some(body) = body.as_object_mut() {
+        body.remove("rules");
+    }
     let selector = json!({"matchLabels": {label(name): "true"}});
     body["aggregationRule"] = json!({"clusterRoleSelectors": [selector]});
     (key, body)
 }
 
-fn binding(role: &str, groups: &[&str]) -> (Key, Value) {
-    let subjects: Vec<Value> = groups
-        .iter()
-        .map(|group| json!({"apiGroup": GROUP, "kind": "Group", "name": group}))
-        .collect();
+fn subject(kind: &str, name: &str) -> Value {
+    json!({"apiGroup": GROUP, "kind": kind, "name": name})
+}
+
+fn binding(role: &str, subjects: Vec<Value>) -> (Key, Value) {
     let body = json!({
         "apiVersion": format!("{GROUP}/v1"), "kind": "ClusterRoleBinding",
         "metadata": metadata(role), "subjects": subjects,

@@ -63,11 +63,12 @@ const CLUSTER_ROLES: &str = "clusterroles.rbac.authorization.k8s.io";
 const BINDINGS: &str = "rolebindings.rbac.authorization.k8s.io";
 const CLUSTER_BINDINGS: &str = "clusterrolebindings.rbac.authorization.k8s.io";
 const PODS: &str = "pods";
+const VOLUMES: &str = "persistentvolumes";
 
 impl Access {
     /// The kinds whose changes it must hear of.
     pub const READS: &'static [&'static str] =
-        &[ROLES, CLUSTER_ROLES, BINDINGS, CLUSTER_BINDINGS, PODS];
+        &[ROLES, CLUSTER_ROLES, BINDINGS, CLUSTER_BINDINGS, PODS, VOLUMES];
 
     /// Takes a change in; kinds that it does not read change nothing. `None`: deleted.
     pub fn apply(&mut self, key: &Key, body: Option<&[u8]>) {
@@ -90,7 +91,8 @@ impl Access {
                     body.and_then(|body| serde_json::from_slice::<ClusterRoleBinding>(body).ok());
                 self.bind(key, binding.map(|binding| (binding.role_ref, binding.subjects)));
             }
-            PODS => self.nodes.apply(key, body),
+            PODS => self.nodes.apply_pod(key, body),
+            VOLUMES => self.nodes.apply_volume(key, body),
             _ => {}
         }
     }
@@ -172,8 +174,9 @@ impl Access {
             .take_while(move |grant| grant.subject == subject && grant.namespace == namespace)
     }
 
-    /// A role's own rules and, for one that aggregates, those of the roles that it gathers, and
-    /// that these gather.
+    /// A role's own rules or, for one that aggregates, those of the roles that it gathers, and that
+    /// these gather. What stands in an aggregating role itself is what a controller wrote there for
+    /// people: it may be behind.
     fn rules_of_role(&self, id: &RoleId) -> impl Iterator<Item = &Rule> {
         let mut found: Vec<(&RoleId, &Compiled)> = Vec::new();
         found.extend(self.roles.get_key_value(id).map(|(id, role)| (id, &**role)));
@@ -191,7 +194,8 @@ impl Access {
                 }
             }
         }
-        found.into_iter().flat_map(|(_, role)| &role.rules)
+        let own = found.into_iter().filter(|(_, role)| role.gathers.is_empty());
+        own.flat_map(|(_, role)| &role.rules)
     }
 
     /// The rules of the role that a binding in `namespace` refers to; `None` if there is no such.

@@ -1,10 +1,10 @@
 //! Every pod runs as a service account: the namespace's `default` unless it says, with that
-//! account's secrets for pulling images unless it has its own.
+//! account's secrets for pulling images unless it has its own, and a token of it.
 
 use kinds::{AnyObject, cast_mut, pod::Pod, service_account::ServiceAccount};
 use object::ApiError;
 
-use super::{Request, namespace_of};
+use super::{Request, name_of, namespace_of, node_restriction::is_mirror, token_volume};
 use crate::World;
 
 const DEFAULT: &str = "default";
@@ -14,10 +14,11 @@ pub(super) fn set_default(
     object: &mut dyn AnyObject,
     world: &World,
 ) -> Result<(), ApiError> {
-    if !request.is_create() || !request.is_main() {
+    // What a node shows of a pod of its own is no pod that the API gives rights to.
+    if !request.is_create() || !request.is_main() || is_mirror(object.metadata()) {
         return Ok(());
     }
-    let namespace = namespace_of(object).to_owned();
+    let (namespace, own_name) = (namespace_of(object).to_owned(), name_of(object).to_owned());
     let Some(pod) = cast_mut::<Pod>(object) else { return Ok(()) };
     let spec = pod.spec.get_or_insert_default();
     let name = spec.service_account_name.get_or_insert_default();
@@ -26,22 +27,21 @@ pub(super) fn set_default(
     }
     let name = name.clone();
     spec.service_account = Some(name.clone());
-    match world.get::<ServiceAccount>(&namespace, &name) {
-        Some(account) => {
-            if spec.image_pull_secrets.as_ref().is_none_or(Vec::is_empty) {
-                spec.image_pull_secrets = account.image_pull_secrets;
-            }
-            Ok(())
-        }
-        // A namespace's default account is made just after the namespace: a pod need not wait.
-        None if name == DEFAULT => Ok(()),
-        None => Err(request.forbid(
-            object,
-            format!(
-                "error looking up service account {namespace}/{name}: serviceaccount {name:?} not found"
-            ),
-        )),
+    let account = world.get::<ServiceAccount>(&namespace, &name);
+    // A namespace's default account is made just after the namespace: a pod need not wait.
+    if account.is_none() && name != DEFAULT {
+        let why = format!(
+            "error looking up service account {namespace}/{name}: serviceaccount {name:?} not found"
+        );
+        return Err(request.forbid(object, why));
     }
+    if token_volume::is_wanted(spec, account.as_ref()) {
+        token_volume::mount(spec, &own_name);
+    }
+    if spec.image_pull_secrets.as_ref().is_none_or(Vec::is_empty) {
+        spec.image_pull_secrets = account.and_then(|account| account.image_pull_secrets);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

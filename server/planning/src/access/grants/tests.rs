@@ -169,7 +169,8 @@ fn nodes_reach_what_their_pods_refer_to() {
         (on("patch", "pods/status", "d", "b"), false),
         (on("delete", "pods", "d", "a"), true),
         (on("delete", "pods", "d", "b"), false),
-        (on("create", "pods", "d", ""), false),
+        (on("create", "pods", "d", ""), true),
+        (on("update", "pods", "d", "a"), false),
         (on("list", "pods", "", ""), false),
         (fields("spec.nodeName=one"), true),
         (fields("spec.nodeName=two"), false),
@@ -187,6 +188,12 @@ fn nodes_reach_what_their_pods_refer_to() {
         (on("update", "leases.coordination.k8s.io", "kube-node-lease", "two"), false),
         (on("update", "leases.coordination.k8s.io", "kube-system", "one"), false),
         (on("create", "events", "d", ""), true),
+        (on("create", "certificatesigningrequests.certificates.k8s.io", "", ""), true),
+        (on("update", "certificatesigningrequests.certificates.k8s.io", "", "a"), false),
+        (on("create", "tokenreviews.authentication.k8s.io", "", ""), true),
+        (on("update", "csinodes.storage.k8s.io", "", "one"), true),
+        (on("update", "csinodes.storage.k8s.io", "", "two"), false),
+        (on("list", "runtimeclasses.node.k8s.io", "", ""), true),
         (on("get", "users.longshore.dev", "", "admin"), false),
     ] {
         let verdict = access.authorize(&one, &wanted);
@@ -201,4 +208,38 @@ fn nodes_reach_what_their_pods_refer_to() {
     let (key, _) = pod("a", "one");
     access.apply(&key, None);
     assert_ne!(access.authorize(&one, &on("get", "secrets", "d", "pull")), Verdict::Allowed);
+}
+
+#[test]
+fn nodes_reach_volumes_through_the_claims_of_their_pods() {
+    let pod = json!({"metadata": {"name": "a", "namespace": "d"}, "spec": {"nodeName": "one",
+        "volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}},
+            {"name": "scratch", "ephemeral": {"volumeClaimTemplate": {}}}], "containers": []},
+        "status": {"resourceClaimStatuses": [{"name": "gpu", "resourceClaimName": "a-gpu"}]}});
+    let volume = json!({"metadata": {"name": "pv"}, "spec": {
+        "claimRef": {"namespace": "d", "name": "data"},
+        "csi": {"nodePublishSecretRef": {"namespace": "storage", "name": "key"}}}});
+    let (pod_key, volume_key) = (Key::new("pods", "d", "a"), Key::new(VOLUMES, "", "pv"));
+    let mut access = with(&[(pod_key, pod), (volume_key.clone(), volume)]);
+    let (one, two) = (User::node("one"), User::node("two"));
+    for (wanted, allowed) in [
+        (on("get", "persistentvolumeclaims", "d", "data"), true),
+        (on("get", "persistentvolumeclaims", "d", "a-scratch"), true),
+        (on("list", "persistentvolumeclaims", "d", "data"), false),
+        (on("patch", "persistentvolumeclaims/status", "d", "data"), true),
+        (on("patch", "persistentvolumeclaims", "d", "data"), false),
+        (on("get", "persistentvolumeclaims", "e", "data"), false),
+        (on("get", "persistentvolumes", "", "pv"), true),
+        (on("get", "persistentvolumes", "", "other"), false),
+        (on("get", "secrets", "storage", "key"), true),
+        (on("get", "secrets", "storage", "other"), false),
+        (on("get", "resourceclaims.resource.k8s.io", "d", "a-gpu"), true),
+    ] {
+        let verdict = access.authorize(&one, &wanted);
+        assert_eq!(verdict == Verdict::Allowed, allowed, "{wanted} {}", wanted.name);
+        assert_ne!(access.authorize(&two, &wanted), Verdict::Allowed, "{wanted}");
+    }
+    access.apply(&volume_key, None);
+    let secret = on("get", "secrets", "storage", "key");
+    assert_ne!(access.authorize(&one, &secret), Verdict::Allowed);
 }
