@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use planning::admission::Level;
 
 /// The Kubernetes API on plain Docker hosts.
 #[derive(Parser)]
@@ -57,12 +58,22 @@ pub struct Listen {
     pub advertise: Option<String>,
 }
 
+/// What the cluster demands of everybody.
+#[derive(Args, Clone)]
+pub struct Rules {
+    /// What pods may ask of their host where the namespace does not say: privileged, baseline or restricted
+    #[arg(long, value_name = "LEVEL", default_value_t = Level::default())]
+    pub pod_security: Level,
+}
+
 #[derive(Args)]
 pub struct Up {
     #[command(flatten)]
     pub folder: Folder,
     #[command(flatten)]
     pub listen: Listen,
+    #[command(flatten)]
+    pub rules: Rules,
     /// The Docker engine that becomes the first host
     #[arg(long, value_name = "URL", default_value = "unix:///var/run/docker.sock")]
     pub docker: String,
@@ -74,6 +85,8 @@ pub struct Server {
     pub folder: Folder,
     #[command(flatten)]
     pub listen: Listen,
+    #[command(flatten)]
+    pub rules: Rules,
     /// The Postgres that keeps the state
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: String,

@@ -14,7 +14,7 @@ use store::{Limits, OpenError, Postgres, PostgresOptions, Store};
 use tokio::{sync::oneshot, task::JoinHandle, time::sleep};
 
 use crate::{
-    config::Listen,
+    config::{Listen, Rules},
     folder::DataFolder,
     host_effects::Hosts,
     http::{self, Listeners, Running},
@@ -47,12 +47,14 @@ impl ControlPlane {
     pub async fn start(
         folder: &DataFolder,
         listen: &Listen,
+        rules: &Rules,
         database_url: &str,
         key: [u8; 32],
     ) -> anyhow::Result<Self> {
         let store: Arc<dyn Store> = Arc::new(open_store(database_url, key).await?);
         let authority = pki::Authority::load(&*store).await?;
-        let settings = Settings::new(pki::signing_key(&*store).await?);
+        let mut settings = Settings::new(pki::signing_key(&*store).await?);
+        settings.admission.pod_security = rules.pod_security;
         let api = Api::new(store.clone(), settings)?;
         let ca_pem = authority.certificate_pem().to_owned();
         let mut more = vec![root_ca(&ca_pem)];

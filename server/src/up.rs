@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    config::{Listen, Server, Up},
+    config::{Listen, Rules, Server, Up},
     control_plane::ControlPlane,
     folder::DataFolder,
     keys,
@@ -34,7 +34,8 @@ pub async fn up(options: Up) -> anyhow::Result<()> {
     let key = keys::read_or_create(&folder.path().join("key"))?;
     let postgres = EmbeddedPostgres::start(folder.path()).await?;
     let first = FirstHost { docker: options.docker, socket: None };
-    let ended = serve(&folder, &options.listen, postgres.url(), key, Some(first)).await;
+    let ended =
+        serve(&folder, &options.listen, &options.rules, postgres.url(), key, Some(first)).await;
     postgres.stop().await;
     ended
 }
@@ -48,7 +49,7 @@ pub async fn server(options: Server) -> anyhow::Result<()> {
     let key_file = options.key_file.unwrap_or_else(|| folder.path().join("key"));
     let key = keys::read_or_create(&key_file)?;
     let first = options.docker.map(|docker| FirstHost { docker, socket: options.docker_socket });
-    serve(&folder, &options.listen, &options.database_url, key, first).await
+    serve(&folder, &options.listen, &options.rules, &options.database_url, key, first).await
 }
 
 /// The engine that becomes a host by itself.
@@ -60,6 +61,7 @@ struct FirstHost {
 async fn serve(
     folder: &DataFolder,
     listen: &Listen,
+    rules: &Rules,
     database_url: &str,
     key: [u8; 32],
     first: Option<FirstHost>,
@@ -73,7 +75,7 @@ async fn serve(
         }
     };
     tokio::pin!(stopped);
-    let start = ControlPlane::start(folder, listen, database_url, key);
+    let start = ControlPlane::start(folder, listen, rules, database_url, key);
     let control_plane = tokio::select! {
         started = start => started?,
         () = &mut stopped => return Ok(()),

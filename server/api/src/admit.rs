@@ -11,10 +11,10 @@ use kinds::{
 use object::{ApiError, FieldErrors, Key, body};
 use planning::{
     access::User,
-    admission::{self, Claim, Request},
+    admission::{self, Claim, Notes, Objects, Request},
 };
 use serde_json::Value;
-use store::{Expected, Write};
+use store::{Expected, Range, Write};
 
 use crate::{
     Api,
@@ -120,6 +120,22 @@ impl Api {
         admission::admit(&request, &mut **object, &known.world)
     }
 
+    /// Looks at what is complete and valid. What was missing may be news: a refusal is looked at
+    /// twice.
+    pub(crate) async fn review(
+        &self,
+        admission: Admission<'_>,
+        object: &dyn AnyObject,
+    ) -> Result<Notes, ApiError> {
+        let known = self.feed.at(self.store.revision()).await?;
+        let request = self.request(admission, &known, 0);
+        if let Ok(notes) = admission::review(&request, object, &known.world) {
+            return Ok(notes);
+        }
+        let known = self.feed.at(self.catch_up().await?).await?;
+        admission::review(&self.request(admission, &known, 0), object, &known.world)
+    }
+
     /// Chooses the unique names that an object needs, and gives the writes that claim them.
     pub(crate) async fn claim(
         &self,
@@ -158,7 +174,16 @@ impl Api {
     fn request<'a>(&'a self, from: Admission<'a>, known: &'a Known, seed: u64) -> Request<'a> {
         let Admission { user, def, subresource, old } = from;
         let settings = &self.settings.admission;
-        Request { user, access: &known.access, settings, def, subresource, old, seed }
+        let (access, objects) = (&known.access, self);
+        Request { user, access, settings, def, subresource, old, seed, objects }
+    }
+}
+
+impl Objects for Api {
+    fn list(&self, kind: &str, namespace: &str) -> Vec<bytes::Bytes> {
+        let (kind, namespace) = (Some(kind.into()), Some(namespace.into()));
+        let stored = self.store.snapshot(&Range { kind, namespace, name: None });
+        stored.items.iter().map(|item| item.body.clone()).collect()
     }
 }
 

@@ -15,9 +15,11 @@ pub(crate) mod update;
 pub(crate) mod wait;
 pub(crate) mod watch;
 
+use std::sync::{Mutex, PoisonError};
+
 use jiff::Timestamp;
 use object::{ApiError, Key, patch::apply as field_ownership};
-use planning::access::User;
+use planning::{access::User, admission::Notes};
 use serde_json::Value;
 use store::{Stored, Write};
 
@@ -31,11 +33,30 @@ pub(crate) struct Writer<'r> {
     pub(crate) user: &'r User,
     pub(crate) options: &'r WriteOptions,
     pub(crate) warnings: Vec<String>,
+    /// What admission has to say beside yes.
+    notes: Mutex<Notes>,
 }
 
 impl<'r> Writer<'r> {
     pub(crate) fn new(user: &'r User, options: &'r WriteOptions) -> Self {
-        Self { user, options, warnings: Vec::new() }
+        Self { user, options, warnings: Vec::new(), notes: Mutex::default() }
+    }
+
+    /// Keeps what admission says; a write that is tried again hears it again.
+    pub(crate) fn note(&self, notes: Notes) {
+        let mut kept = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        for warning in notes.warnings {
+            if !kept.warnings.contains(&warning) {
+                kept.warnings.push(warning);
+            }
+        }
+        kept.annotations.extend(notes.annotations);
+    }
+
+    /// All that the client is to be warned of.
+    pub(crate) fn all_warnings(&self) -> Vec<String> {
+        let kept = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        self.warnings.iter().chain(&kept.warnings).cloned().collect()
     }
 
     /// Whose the written fields become.

@@ -95,6 +95,12 @@ impl Quantity {
         Self { format, ..self }.with(self.nanos + other.nanos)
     }
 
+    /// The difference, in the same form as a sum.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Self {
+        self.plus(Self { nanos: -other.nanos, ..other })
+    }
+
     fn with(self, nanos: i128) -> Self {
         Self { nanos: nanos.clamp(-NANOS_MAX, NANOS_MAX), ..self }
     }

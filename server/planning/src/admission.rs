@@ -1,8 +1,8 @@
 //! What a write must pass beside its kind's own validation, what it is given on the way, and the
 //! unique names (addresses, ports) that it claims in its own transaction.
 //!
-//! The order of a write is: defaults of the kind, [`admit`], validation, [`claim`], store. A
-//! deletion passes [`check_deletion`], and the removal that ends it gives [`held`] back. What is
+//! The order of a write is: defaults of the kind, [`admit`], validation, [`review`], [`claim`],
+//! store. A deletion passes [`check_deletion`], and the removal that ends it gives [`held`] back. What is
 //! posted to a subresource passes [`check_post`].
 
 mod cluster_ip;
@@ -11,13 +11,15 @@ mod mirror_pod;
 mod namespace_lifecycle;
 mod node_port;
 mod node_restriction;
+mod pod_security;
 mod service;
 mod service_account;
 mod token_volume;
 mod tolerations;
 
-use std::{net::Ipv4Addr, ops::RangeInclusive};
+use std::{collections::BTreeMap, net::Ipv4Addr, ops::RangeInclusive};
 
+use bytes::Bytes;
 use kinds::{AnyObject, KindDef};
 use object::{ApiError, FieldErrors, Key};
 use serde_json::Value;
@@ -27,6 +29,8 @@ use crate::{
     access::{Access, User},
 };
 
+pub use pod_security::Level;
+
 /// What the operator chose.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -35,6 +39,8 @@ pub struct Settings {
     pub node_ports: RangeInclusive<u16>,
     /// How long a pod stays on a node that is not ready or not reachable, unless it says.
     pub toleration_seconds: i64,
+    /// What pods may ask of their host in a namespace that does not say.
+    pub pod_security: Level,
 }
 
 impl Default for Settings {
@@ -43,6 +49,7 @@ impl Default for Settings {
             service_range: (Ipv4Addr::new(10, 43, 0, 0), 16),
             node_ports: 30000..=32767,
             toleration_seconds: 30,
+            pod_security: Level::default(),
         }
     }
 }
@@ -59,6 +66,28 @@ pub struct Request<'a> {
     pub old: Option<&'a dyn AnyObject>,
     /// Any number; other numbers lead to other choices among what is free.
     pub seed: u64,
+    /// What is stored, for the few checks that look at more than the world holds.
+    pub objects: &'a dyn Objects,
+}
+
+/// All that is stored, as of one moment.
+pub trait Objects: Sync {
+    /// The bodies of a kind's objects in one namespace, in order of name.
+    fn list(&self, kind: &str, namespace: &str) -> Vec<Bytes>;
+}
+
+/// What the writer is told beside the answer, and what is noted of the request for the audit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    pub warnings: Vec<String>,
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Notes {
+    pub fn extend(&mut self, other: Self) {
+        self.warnings.extend(other.warnings);
+        self.annotations.extend(other.annotations);
+    }
 }
 
 /// A name that only one object may hold.
@@ -80,6 +109,7 @@ impl Claim {
 }
 
 type Check = fn(&Request<'_>, &mut dyn AnyObject, &World) -> Result<(), ApiError>;
+type Review = fn(&Request<'_>, &dyn AnyObject, &World) -> Result<Notes, ApiError>;
 type DeletionCheck = fn(&Request<'_>, &dyn AnyObject) -> Result<(), ApiError>;
 type PostCheck = fn(&Request<'_>, &Key, &Value) -> Result<(), ApiError>;
 type Allocation = fn(&Request<'_>, &mut dyn AnyObject, &World) -> Result<Vec<Claim>, ApiError>;
@@ -92,7 +122,11 @@ const CHECKS: &[Check] = &[
     service_account::set_default,
     tolerations::set_defaults,
     service::keep_allocated,
+    pod_security::check_namespace,
 ];
+
+/// In this order.
+const REVIEWS: &[Review] = &[pod_security::review, pod_security::review_namespace];
 
 const ALLOCATIONS: &[Allocation] = &[cluster_ip::allocate, node_port::allocate];
 
@@ -117,6 +151,23 @@ pub fn admit(
     world: &World,
 ) -> Result<(), ApiError> {
     CHECKS.iter().try_for_each(|check| check(request, object, world))
+}
+
+/// Looks at what is complete and valid, without changing it. What the world lacks may be news: look
+/// twice at a refusal.
+///
+/// # Errors
+/// The first refusal.
+pub fn review(
+    request: &Request<'_>,
+    object: &dyn AnyObject,
+    world: &World,
+) -> Result<Notes, ApiError> {
+    let mut notes = Notes::default();
+    for review in REVIEWS {
+        notes.extend(review(request, object, world)?);
+    }
+    Ok(notes)
 }
 
 /// Chooses the unique names that a valid object needs. When the store refuses one of them, because

@@ -187,7 +187,7 @@ impl Api {
             Written::Answered(value) => (StatusCode::OK, value.to_string().into()),
         };
         let mut response = respond::formatted(status, body, view.wanted.format);
-        respond::warn(&mut response, &writer.warnings);
+        respond::warn(&mut response, &writer.all_warnings());
         Ok(response)
     }
 }

@@ -78,6 +78,7 @@ impl Api {
             Admission { user: writer.user, def: target.def, subresource: "", old: None };
         self.admit(admission, &mut sent.object).await?;
         admit::validate(target.def, &sent, None)?;
+        writer.note(self.review(admission, &*sent.object).await?);
         if let Some(there) = self.store.get(key) {
             let current = Some(there.revision);
             return Ok(Err(StoreError::Precondition { key: key.clone(), current }));

@@ -125,6 +125,7 @@ impl Api {
             sent.object.metadata_mut().generation = Some(generation + 1);
         }
         admit::validate(def, &sent, Some(old))?;
+        writer.note(self.review(admission, &*sent.object).await?);
         if sent.object.to_value() == old_value {
             return Ok(Vec::new());
         }

@@ -9,5 +9,6 @@ mod harness;
 mod in_process;
 mod lists;
 mod objects;
+mod pod_security;
 mod races;
 mod streams;

@@ -2,11 +2,12 @@
 
 use std::sync::OnceLock;
 
+use bytes::Bytes;
 use kinds::AnyObject;
 use object::Key;
 use serde_json::Value;
 
-use super::{Request, Settings};
+use super::{Objects, Request, Settings};
 use crate::{
     World,
     access::{Access, MASTERS, User},
@@ -17,12 +18,22 @@ pub(super) struct Bench {
     pub(super) access: Access,
     pub(super) user: User,
     revision: u64,
+    /// What is stored beside the world.
+    pub(super) objects: Vec<(&'static str, Value)>,
+}
+
+impl Objects for Bench {
+    fn list(&self, kind: &str, _: &str) -> Vec<Bytes> {
+        let of_kind = self.objects.iter().filter(|(name, _)| *name == kind);
+        of_kind.map(|(_, body)| body.to_string().into()).collect()
+    }
 }
 
 impl Bench {
     pub(super) fn new() -> Self {
         let user = User::new("admin", &[MASTERS]);
-        Self { world: World::default(), access: Access::default(), user, revision: 0 }
+        let (world, access) = (World::default(), Access::default());
+        Self { world, access, user, revision: 0, objects: Vec::new() }
     }
 
     /// Puts an object into the world.
@@ -52,6 +63,7 @@ impl Bench {
             subresource: "",
             old: None,
             seed: 1,
+            objects: self,
         }
     }
 }
