@@ -4,6 +4,8 @@
 pub(crate) mod meta;
 pub(crate) mod required;
 
+use std::sync::Arc;
+
 use kinds::{
     AnyObject, KindDef,
     schema::{Body, FieldValidation, check_body, of},
@@ -16,12 +18,8 @@ use planning::{
 use serde_json::Value;
 use store::{Expected, Range, Write};
 
-use crate::{
-    Api,
-    body::{check_kind, object_of},
-    resolve::Target,
-    world::Known,
-};
+pub(crate) use crate::body::object_of;
+use crate::{Api, body::check_kind, resolve::Target, world::Known};
 
 /// An object that was read: in its type, with what is wrong about what was sent.
 pub(crate) struct Sent {
@@ -43,9 +41,10 @@ impl Sent {
     }
 }
 
-/// Reads a whole object strictly and fills in its kind's defaults.
+/// Reads a whole object strictly, in the version in which it was sent, and fills in its kind's
+/// defaults.
 pub(crate) fn read(
-    def: &KindDef,
+    def: &Arc<KindDef>,
     mut body: Body,
     validation: FieldValidation,
     warnings: &mut Vec<String>,
@@ -56,8 +55,9 @@ pub(crate) fn read(
     complete(def, value)
 }
 
-/// Decodes what has the form of its kind and fills in defaults.
-pub(crate) fn complete(def: &KindDef, value: Value) -> Result<Sent, ApiError> {
+/// Decodes what has the form of a version of its kind, as an object of the version in which the
+/// pipeline works, and fills in defaults.
+pub(crate) fn complete(def: &Arc<KindDef>, value: Value) -> Result<Sent, ApiError> {
     let missing = kinds::schema::missing(&value, of(def));
     let mut object = decode(def, value)?;
     object.set_defaults();
@@ -66,24 +66,37 @@ pub(crate) fn complete(def: &KindDef, value: Value) -> Result<Sent, ApiError> {
 }
 
 /// Decodes an object; what does not fit its type is named as Kubernetes does.
-pub(crate) fn decode(def: &KindDef, mut value: Value) -> Result<Box<dyn AnyObject>, ApiError> {
+pub(crate) fn decode(def: &Arc<KindDef>, mut value: Value) -> Result<Box<dyn AnyObject>, ApiError> {
     if value["metadata"].is_null() {
         value["metadata"] = Value::Object(serde_json::Map::new());
     }
-    (def.decode_value)(value).map_err(|error| {
-        let (version, kind) = (def.version, def.kind);
+    let decoded = def.to_hub(value).and_then(|value| def.hub().codec.decode_value(value));
+    decoded.map_err(|error| {
+        let (version, kind) = (&def.version, &def.kind);
         ApiError::bad_request(format!(
             "{kind} in version {version:?} cannot be handled as a {kind}: {error}"
         ))
     })
 }
 
-/// Decodes a stored body, which always fits.
-pub(crate) fn decode_stored(def: &KindDef, body: &[u8]) -> Result<Box<dyn AnyObject>, ApiError> {
-    (def.decode)(body).map_err(|error| {
+/// Decodes a stored body, which always fits, in the version in which the pipeline works.
+pub(crate) fn decode_stored(
+    def: &Arc<KindDef>,
+    body: &[u8],
+) -> Result<Box<dyn AnyObject>, ApiError> {
+    def.hub().codec.decode(body).map_err(|error| {
         tracing::error!(kind = %def.name, %error, "a stored object does not fit its kind");
         ApiError::internal(format!("a stored object does not fit its kind {}", def.name))
     })
+}
+
+/// A stored body in the version of a request.
+pub(crate) fn stored_value(def: &KindDef, body: &[u8]) -> Result<Value, ApiError> {
+    let mut value =
+        def.from_hub(body).map_err(|_| ApiError::internal("a stored object is no JSON"))?;
+    value["apiVersion"] = (*def.api_version).into();
+    value["kind"] = (*def.kind).into();
+    Ok(value)
 }
 
 /// The bytes of an object.
@@ -95,7 +108,7 @@ pub(crate) fn encode(value: Value) -> bytes::Bytes {
 #[derive(Clone, Copy)]
 pub(crate) struct Admission<'a> {
     pub(crate) user: &'a User,
-    pub(crate) def: &'static KindDef,
+    pub(crate) def: &'a KindDef,
     pub(crate) subresource: &'a str,
     pub(crate) old: Option<&'a dyn AnyObject>,
 }
@@ -167,7 +180,7 @@ impl Api {
     ) -> Result<(), ApiError> {
         let known = self.feed.at(self.catch_up().await?).await?;
         let subresource = target.subresource.as_str();
-        let admission = Admission { user, def: target.def, subresource, old: None };
+        let admission = Admission { user, def: target.def.hub(), subresource, old: None };
         admission::check_post(&self.request(admission, &known, 0), &target.key(), posted)
     }
 

@@ -9,8 +9,8 @@ use crate::{Api, resolve::Target};
 pub(crate) fn wanted(verb: &str, target: &Target) -> Attributes {
     Attributes {
         verb: verb.to_owned(),
-        group: target.def.group.to_owned(),
-        resource: target.def.plural.to_owned(),
+        group: target.def.group.to_string(),
+        resource: target.def.plural.to_string(),
         subresource: target.subresource.clone(),
         namespace: target.namespace.clone(),
         name: target.name.clone(),

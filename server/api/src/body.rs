@@ -53,7 +53,7 @@ pub(crate) fn object_of(value: Value) -> Map<String, Value> {
 
 /// Refuses an object of another kind than the path's. One that names none is of the path's kind.
 pub(crate) fn check_kind(object: &mut Value, def: &KindDef) -> Result<(), ApiError> {
-    expect_kind(object, def.group, def.api_version, def.kind)
+    expect_kind(object, &def.group, &def.api_version, &def.kind)
 }
 
 /// As [`check_kind`], for the kinds of subresources.

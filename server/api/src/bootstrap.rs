@@ -6,7 +6,7 @@ use object::{ApiError, Key, Meta};
 use planning::access::{self, User};
 use serde_json::Value;
 
-use crate::{Api, query::WriteOptions, registry, resolve::Target, verbs::Writer};
+use crate::{Api, query::WriteOptions, verbs::Writer};
 
 /// Kubernetes' mark on the roles that a new version may complete.
 const AUTOUPDATE: &str = "rbac.authorization.kubernetes.io/autoupdate";
@@ -34,7 +34,7 @@ impl Api {
     async fn begin_with(&self, writer: &Writer<'_>, mut object: Value) -> Result<(), ApiError> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let (api_version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
-        let def = registry::find_kind(&api_version, &kind).ok_or_else(|| {
+        let def = kinds::Registry::builtin().find_kind(&api_version, &kind).ok_or_else(|| {
             ApiError::internal(format!("{api_version} {kind} is no kind of this server"))
         })?;
         let namespace = text(&object["metadata"]["namespace"]);
@@ -42,7 +42,7 @@ impl Api {
         if def.is_namespaced() {
             object["metadata"]["namespace"] = namespace.into();
         }
-        let target = Target::of_key(&key, "")?;
+        let target = self.target(&key, "")?;
         let written = match self.store.get(&key) {
             Some(stored) if !is_kept_up(&stored.body) => return Ok(()),
             Some(stored) => {

@@ -1,31 +1,28 @@
 //! What is served: aggregated (one document for all groups) and as separate lists. All of it reads
 //! the registry of kinds.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use kinds::{KindDef, Scope, SubresourceDef, Verb};
+use kinds::{KindDef, Registry, Scope, SubresourceDef, Verb};
 use serde_json::{Value, json};
 
-use crate::{
-    registry,
-    resolve::{Discovery, nowhere},
-};
+use crate::resolve::{Discovery, nowhere};
 use object::ApiError;
 
 /// A version of a group, and what is served in it.
-type Version = (&'static str, Vec<&'static KindDef>);
+type Version<'r> = (&'r str, Vec<&'r Arc<KindDef>>);
 
 /// The groups in the order of the registry, each with its versions, the preferred one first.
-fn groups() -> Vec<(&'static str, Vec<Version>)> {
-    let mut groups: Vec<(&str, Vec<Version>)> = Vec::new();
-    for def in kinds::all() {
-        let versions = match groups.iter().position(|(name, _)| *name == def.group) {
+fn groups(registry: &Registry) -> Vec<(&str, Vec<Version<'_>>)> {
+    let mut groups: Vec<(&str, Vec<Version<'_>>)> = Vec::new();
+    for def in registry.all() {
+        let versions = match groups.iter().position(|(name, _)| def.group == *name) {
             Some(at) => &mut groups[at].1,
-            None => &mut groups.push_mut((def.group, Vec::new())).1,
+            None => &mut groups.push_mut((&*def.group, Vec::new())).1,
         };
-        match versions.iter_mut().find(|(version, _)| *version == def.version) {
+        match versions.iter_mut().find(|(version, _)| def.version == *version) {
             Some((_, kinds)) => kinds.push(def),
-            None => versions.push((def.version, vec![def])),
+            None => versions.push((&*def.version, vec![def])),
         }
     }
     for (_, versions) in &mut groups {
@@ -54,20 +51,21 @@ fn verbs(verbs: &[Verb]) -> Value {
     names.into()
 }
 
-fn kind_of(def: &KindDef, sub: &SubresourceDef) -> (&'static str, &'static str, &'static str) {
-    sub.response_kind.unwrap_or((def.group, def.version, def.kind))
+fn kind_of<'d>(def: &'d KindDef, sub: &SubresourceDef) -> (&'d str, &'d str, &'d str) {
+    sub.response_kind.unwrap_or((&*def.group, &*def.version, &*def.kind))
 }
 
 /// `/api` (`core`) or `/apis` in one document, as `apidiscovery.k8s.io/VERSION`.
-pub(crate) fn aggregated(core: bool, version: &str) -> Value {
-    let items: Vec<Value> = groups()
+pub(crate) fn aggregated(registry: &Registry, core: bool, version: &str) -> Value {
+    let items: Vec<Value> = groups(registry)
         .into_iter()
         .filter(|(group, _)| group.is_empty() == core)
         .map(|(group, versions)| {
             let versions: Vec<Value> = versions
                 .into_iter()
                 .map(|(version, kinds)| {
-                    let resources: Vec<Value> = kinds.into_iter().map(resource).collect();
+                    let resources: Vec<Value> =
+                        kinds.into_iter().map(|def| resource(def)).collect();
                     json!({"version": version, "resources": resources, "freshness": "Current"})
                 })
                 .collect();
@@ -81,7 +79,7 @@ pub(crate) fn aggregated(core: bool, version: &str) -> Value {
     })
 }
 
-fn resource(def: &'static KindDef) -> Value {
+fn resource(def: &KindDef) -> Value {
     let scope = if def.scope == Scope::Namespaced { "Namespaced" } else { "Cluster" };
     let mut resource = json!({
         "resource": def.plural, "scope": scope, "singularResource": def.singular,
@@ -89,10 +87,10 @@ fn resource(def: &'static KindDef) -> Value {
         "verbs": verbs(def.verbs),
     });
     if !def.short_names.is_empty() {
-        resource["shortNames"] = def.short_names.into();
+        resource["shortNames"] = json!(def.short_names);
     }
     if !def.categories.is_empty() {
-        resource["categories"] = def.categories.into();
+        resource["categories"] = json!(def.categories);
     }
     if !def.subresources.is_empty() {
         let subresources = def.subresources.iter().map(|sub| {
@@ -108,14 +106,14 @@ fn resource(def: &'static KindDef) -> Value {
 }
 
 /// The documents that clients without aggregated discovery read one by one.
-pub(crate) fn separate(asked: &Discovery) -> Result<Value, ApiError> {
+pub(crate) fn separate(registry: &Registry, asked: &Discovery) -> Result<Value, ApiError> {
     match asked {
         Discovery::Core => Ok(json!({
             "kind": "APIVersions", "versions": ["v1"],
             "serverAddressByClientCIDRs": [],
         })),
         Discovery::Groups => {
-            let groups: Vec<Value> = groups()
+            let groups: Vec<Value> = groups(registry)
                 .into_iter()
                 .filter(|(group, _)| !group.is_empty())
                 .map(|(group, versions)| describe_group(group, &versions))
@@ -123,23 +121,25 @@ pub(crate) fn separate(asked: &Discovery) -> Result<Value, ApiError> {
             Ok(json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}))
         }
         Discovery::Group(name) => {
-            let (group, versions) =
-                groups().into_iter().find(|(group, _)| group == name).ok_or_else(nowhere)?;
+            let (group, versions) = groups(registry)
+                .into_iter()
+                .find(|(group, _)| group == name)
+                .ok_or_else(nowhere)?;
             let mut described = describe_group(group, &versions);
             described["kind"] = "APIGroup".into();
             described["apiVersion"] = "v1".into();
             Ok(described)
         }
         Discovery::Kinds { group, version } => {
-            if !registry::serves(group, version) {
+            if !registry.serves(group, version) {
                 return Err(nowhere());
             }
-            Ok(list_kinds(group, version))
+            Ok(list_kinds(registry, group, version))
         }
     }
 }
 
-fn describe_group(group: &str, versions: &[Version]) -> Value {
+fn describe_group(group: &str, versions: &[Version<'_>]) -> Value {
     let versions: Vec<Value> = versions
         .iter()
         .map(|(version, _)| {
@@ -150,21 +150,21 @@ fn describe_group(group: &str, versions: &[Version]) -> Value {
 }
 
 /// `APIResourceList`: kinds in order, each followed by its subresources.
-fn list_kinds(group: &str, version: &str) -> Value {
+fn list_kinds(registry: &Registry, group: &str, version: &str) -> Value {
     let mut listed: BTreeMap<String, Value> = BTreeMap::new();
-    for def in kinds::all().iter().filter(|def| def.group == group && def.version == version) {
+    for def in registry.all().iter().filter(|def| def.group == group && def.version == version) {
         let namespaced = def.is_namespaced();
         let mut entry = json!({
             "name": def.plural, "singularName": def.singular, "namespaced": namespaced,
             "kind": def.kind, "verbs": verbs(def.verbs),
         });
         if !def.short_names.is_empty() {
-            entry["shortNames"] = def.short_names.into();
+            entry["shortNames"] = json!(def.short_names);
         }
         if !def.categories.is_empty() {
-            entry["categories"] = def.categories.into();
+            entry["categories"] = json!(def.categories);
         }
-        listed.insert(def.plural.to_owned(), entry);
+        listed.insert(def.plural.to_string(), entry);
         for sub in &def.subresources {
             let name = format!("{}/{}", def.plural, sub.name);
             let (sub_group, sub_version, kind) = kind_of(def, sub);
@@ -213,10 +213,10 @@ mod tests {
 
     #[test]
     fn both_forms_name_every_kind() {
-        let aggregated = [aggregated(true, "v2"), aggregated(false, "v2")];
+        let aggregated = [true, false].map(|core| aggregated(Registry::builtin(), core, "v2"));
         for def in kinds::all() {
             let document = &aggregated[usize::from(!def.group.is_empty())];
-            let listed = list_kinds(def.group, def.version);
+            let listed = list_kinds(Registry::builtin(), &def.group, &def.version);
             assert!(document.to_string().contains(&format!("\"resource\":\"{}\"", def.plural)));
             assert!(listed.to_string().contains(&format!("\"name\":\"{}\"", def.plural)));
         }

@@ -26,6 +26,7 @@ mod select;
 mod settings;
 mod tokens;
 mod verbs;
+mod versions;
 mod watch_lines;
 mod world;
 

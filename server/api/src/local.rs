@@ -50,7 +50,7 @@ impl LocalClient {
         selection: &Selection,
     ) -> Result<Target, ApiError> {
         let namespace = selection.namespace.as_deref().unwrap_or_default();
-        let target = Target::of_key(&Key::new(kind.clone(), namespace, ""), "")?;
+        let target = self.api.target(&Key::new(kind.clone(), namespace, ""), "")?;
         let fields = selection.fields.as_deref().unwrap_or_default();
         let wanted = authorize::wanted_of_many(verb.name(), &target, fields);
         self.api.authorize(&self.user, &wanted).await?;
@@ -108,7 +108,7 @@ fn event_of(seen: Seen) -> Event {
 #[async_trait]
 impl Client for LocalClient {
     async fn get(&self, key: &Key) -> Result<Object, ApiError> {
-        let target = Target::of_key(key, "")?;
+        let target = self.api.target(key, "")?;
         self.authorize(Verb::Get, &target).await?;
         Ok(object_of(&*self.api.read(key, false).await?))
     }
@@ -153,7 +153,7 @@ impl Client for LocalClient {
         body: Bytes,
         options: &WriteOptions,
     ) -> Result<Object, ApiError> {
-        let target = Target::of_key(key, subresource)?;
+        let target = self.api.target(key, subresource)?;
         self.authorize(Verb::Create, &target).await?;
         let options = self.write_options(options);
         let mut writer = Writer::new(&self.user, &options);
@@ -172,7 +172,7 @@ impl Client for LocalClient {
         body: Bytes,
         options: &WriteOptions,
     ) -> Result<Object, ApiError> {
-        let target = Target::of_key(key, subresource)?;
+        let target = self.api.target(key, subresource)?;
         self.authorize(Verb::Update, &target).await?;
         let options = self.write_options(options);
         let mut writer = Writer::new(&self.user, &options);
@@ -194,7 +194,7 @@ impl Client for LocalClient {
         body: Bytes,
         options: &WriteOptions,
     ) -> Result<Object, ApiError> {
-        let target = Target::of_key(key, subresource)?;
+        let target = self.api.target(key, subresource)?;
         self.authorize(Verb::Patch, &target).await?;
         let mut options = self.write_options(options);
         // A client in process applies what it decides on; it is no person to be asked.
@@ -211,7 +211,7 @@ impl Client for LocalClient {
     }
 
     async fn delete(&self, key: &Key, options: &DeleteOptions) -> Result<(), ApiError> {
-        let target = Target::of_key(key, "")?;
+        let target = self.api.target(key, "")?;
         self.authorize(Verb::Delete, &target).await?;
         let request = DeleteRequest {
             grace_seconds: options.grace_seconds,
@@ -237,7 +237,7 @@ impl Client for LocalClient {
         subresource: &str,
         query: &str,
     ) -> Result<Connection, ApiError> {
-        let target = Target::of_key(key, subresource)?;
+        let target = self.api.target(key, subresource)?;
         self.authorize(Verb::Get, &target).await?;
         self.api.authorize_stream(&self.user, &target).await?;
         self.api.connect(&target, query).await

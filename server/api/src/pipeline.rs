@@ -33,7 +33,7 @@ impl Api {
                 body: &body,
                 user: self.sender(&parts.headers).await?,
             };
-            match resolve::resolve(parts.uri.path())? {
+            match resolve::resolve(&self.registry(), parts.uri.path())? {
                 Route::Target(target) => self.handle_target(incoming, target).await,
                 document => {
                     let path = parts.uri.path();

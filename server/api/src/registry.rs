@@ -1,39 +1,21 @@
-//! The kinds by the words that requests use for them.
+//! What is served at this moment, and how requests find it.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::OnceLock,
-};
+use std::sync::Arc;
 
-use kinds::KindDef;
+use kinds::Registry;
+use object::{ApiError, Key};
 
-type Served = HashMap<(&'static str, &'static str, &'static str), &'static KindDef>;
+use crate::{Api, resolve::Target};
 
-/// The kind behind `/apis/GROUP/VERSION/…/PLURAL`.
-pub(crate) fn find_served(group: &str, version: &str, plural: &str) -> Option<&'static KindDef> {
-    static SERVED: OnceLock<Served> = OnceLock::new();
-    let served = SERVED.get_or_init(|| {
-        kinds::all().iter().map(|def| ((def.group, def.version, def.plural), def)).collect()
-    });
-    served.get(&(group, version, plural)).copied()
-}
+impl Api {
+    /// The table of kinds. It is never changed, only replaced: a request works with the one that
+    /// it began with.
+    pub(crate) fn registry(&self) -> Arc<Registry> {
+        self.feed.registry()
+    }
 
-/// The kind by its stored name, as in `deployments.apps`.
-pub(crate) fn find(name: &str) -> Option<&'static KindDef> {
-    static NAMED: OnceLock<HashMap<&'static str, &'static KindDef>> = OnceLock::new();
-    let named = NAMED.get_or_init(|| kinds::all().iter().map(|def| (&*def.name, def)).collect());
-    named.get(name).copied()
-}
-
-/// Whether anything is served under a group and version.
-pub(crate) fn serves(group: &str, version: &str) -> bool {
-    static VERSIONS: OnceLock<BTreeSet<(&'static str, &'static str)>> = OnceLock::new();
-    let versions =
-        VERSIONS.get_or_init(|| kinds::all().iter().map(|def| (def.group, def.version)).collect());
-    versions.contains(&(group, version))
-}
-
-/// The kind by what objects say of themselves: `apps/v1`, `Deployment`.
-pub(crate) fn find_kind(api_version: &str, kind: &str) -> Option<&'static KindDef> {
-    kinds::all().iter().find(|def| def.api_version == api_version && def.kind == kind)
+    /// The stored object of a key, or a part of it.
+    pub(crate) fn target(&self, key: &Key, subresource: &str) -> Result<Target, ApiError> {
+        Target::of_key(&self.registry(), key, subresource)
+    }
 }

@@ -89,10 +89,8 @@ pub(crate) fn list<'s>(
         Shape::Table(version) => {
             return table(def, items, meta, version, view.include, true).into();
         }
-        Shape::Partial(version) => {
-            ("PartialObjectMetadataList".to_owned(), format!("meta.k8s.io/{version}"))
-        }
-        Shape::Whole => (format!("{}List", def.kind), def.api_version.to_owned()),
+        Shape::Partial(version) => ("PartialObjectMetadataList", format!("meta.k8s.io/{version}")),
+        Shape::Whole => (&*def.list_kind, def.api_version.to_string()),
     };
     let mut out = BytesMut::with_capacity(4096);
     let head = format!(
@@ -143,7 +141,7 @@ pub(crate) fn table<'s>(
     let rows: Vec<Value> = items
         .into_iter()
         .map(|stored| {
-            let cells = (def.decode)(&stored.body).map(|object| object.cells(now));
+            let cells = def.codec.decode(&stored.body).map(|object| object.cells(now));
             let cells = cells.unwrap_or_else(|_| vec![Value::Null; def.columns.len()]);
             let object = match include {
                 Include::None => None,
@@ -176,9 +174,8 @@ fn columns(def: &KindDef) -> Value {
     def.columns
         .iter()
         .map(|column| {
-            let format = if column.name == "Name" { "name" } else { "" };
             json!({
-                "name": column.name, "type": column.kind, "format": format,
+                "name": column.name, "type": column.kind, "format": column.format,
                 "description": column.description, "priority": column.priority,
             })
         })

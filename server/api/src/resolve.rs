@@ -1,10 +1,10 @@
 //! A path to what it names: a kind's collection or object, or one of the few other documents.
 
-use kinds::{KindDef, Scope, SubresourceDef};
+use std::sync::Arc;
+
+use kinds::{KindDef, Registry, Scope, SubresourceDef};
 use object::{ApiError, Key, Reason};
 use percent_encoding::percent_decode_str;
-
-use crate::registry;
 
 /// What a path names.
 #[derive(Debug, PartialEq)]
@@ -38,7 +38,8 @@ pub(crate) enum Discovery {
 /// A kind's collection (`name` empty), object, or part of an object.
 #[derive(Clone)]
 pub(crate) struct Target {
-    pub(crate) def: &'static KindDef,
+    /// The kind in the version that the path names.
+    pub(crate) def: Arc<KindDef>,
     /// Empty: of the cluster, or all namespaces.
     pub(crate) namespace: String,
     pub(crate) name: String,
@@ -48,10 +49,15 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    pub(crate) fn of_key(key: &Key, subresource: &str) -> Result<Self, ApiError> {
-        let def = registry::find(&key.kind).ok_or_else(nowhere)?;
+    /// In the version that is stored.
+    pub(crate) fn of_key(
+        registry: &Registry,
+        key: &Key,
+        subresource: &str,
+    ) -> Result<Self, ApiError> {
+        let def = registry.find(&key.kind).ok_or_else(nowhere)?;
         Ok(Self {
-            def,
+            def: def.clone(),
             namespace: key.namespace.to_string(),
             name: key.name.to_string(),
             subresource: subresource.to_owned(),
@@ -64,7 +70,7 @@ impl Target {
     }
 
     /// The declared subresource; `None` for the object itself.
-    pub(crate) fn sub(&self) -> Option<&'static SubresourceDef> {
+    pub(crate) fn sub(&self) -> Option<&SubresourceDef> {
         self.def.subresources.iter().find(|sub| sub.name == self.subresource)
     }
 }
@@ -94,7 +100,7 @@ pub(crate) fn nowhere() -> ApiError {
 }
 
 /// Reads a path.
-pub(crate) fn resolve(path: &str) -> Result<Route, ApiError> {
+pub(crate) fn resolve(registry: &Registry, path: &str) -> Result<Route, ApiError> {
     let segments: Vec<String> = path
         .split('/')
         .filter(|segment| !segment.is_empty())
@@ -108,8 +114,8 @@ pub(crate) fn resolve(path: &str) -> Result<Route, ApiError> {
         ["api"] => Ok(Route::Discovery(Discovery::Core)),
         ["apis"] => Ok(Route::Discovery(Discovery::Groups)),
         ["apis", group] => Ok(Route::Discovery(Discovery::Group((*group).to_owned()))),
-        ["api", version, rest @ ..] => resolve_kind("", version, rest),
-        ["apis", group, version, rest @ ..] => resolve_kind(group, version, rest),
+        ["api", version, rest @ ..] => resolve_kind(registry, "", version, rest),
+        ["apis", group, version, rest @ ..] => resolve_kind(registry, group, version, rest),
         ["openapi", "v2"] => Ok(Route::OpenApiV2),
         ["openapi", "v3"] => Ok(Route::OpenApi(None)),
         ["openapi", "v3", rest @ ..] => Ok(Route::OpenApi(Some(rest.join("/")))),
@@ -124,18 +130,25 @@ pub(crate) fn resolve(path: &str) -> Result<Route, ApiError> {
     }
 }
 
-fn resolve_kind(group: &str, version: &str, rest: &[&str]) -> Result<Route, ApiError> {
-    if !registry::serves(group, version) {
+fn resolve_kind(
+    registry: &Registry,
+    group: &str,
+    version: &str,
+    rest: &[&str],
+) -> Result<Route, ApiError> {
+    if !registry.serves(group, version) {
         return Err(nowhere());
     }
-    let find = |plural: &str| registry::find_served(group, version, plural).ok_or_else(nowhere);
+    let find = |plural: &str| registry.find_served(group, version, plural).ok_or_else(nowhere);
     let (def, namespace, rest) = match rest {
         [] => {
             let (group, version) = (group.to_owned(), version.to_owned());
             return Ok(Route::Discovery(Discovery::Kinds { group, version }));
         }
         // `namespaces/a/status` is part of the namespace, `namespaces/a/pods` is within it.
-        ["namespaces", namespace, plural, rest @ ..] if !is_part(group, version, plural) => {
+        ["namespaces", namespace, plural, rest @ ..]
+            if !is_part(registry, group, version, plural) =>
+        {
             let def = find(plural)?;
             if def.scope == Scope::Cluster {
                 return Err(nowhere());
@@ -157,7 +170,7 @@ fn resolve_kind(group: &str, version: &str, rest: &[&str]) -> Result<Route, ApiE
         [name, subresource, rest @ ..] => (*name, *subresource, rest),
     };
     let target = Target {
-        def,
+        def: def.clone(),
         namespace: namespace.to_owned(),
         name: name.to_owned(),
         subresource: subresource.to_owned(),
@@ -170,14 +183,19 @@ fn resolve_kind(group: &str, version: &str, rest: &[&str]) -> Result<Route, ApiE
 }
 
 /// Whether `namespaces/NAME/word` is a subresource of the namespace.
-fn is_part(group: &str, version: &str, word: &str) -> bool {
-    registry::find_served(group, version, "namespaces")
+fn is_part(registry: &Registry, group: &str, version: &str, word: &str) -> bool {
+    registry
+        .find_served(group, version, "namespaces")
         .is_some_and(|def| def.subresources.iter().any(|sub| sub.name == word))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn resolve(path: &str) -> Result<Route, ApiError> {
+        super::resolve(Registry::builtin(), path)
+    }
 
     #[test]
     fn reads_paths() {

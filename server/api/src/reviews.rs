@@ -30,9 +30,9 @@ impl Api {
         // The password that a session is created with is not shown by its type.
         let document = body.value.clone();
         let validation = writer.options.validation;
-        let mut sent = admit::read(target.def, body, validation, &mut writer.warnings)?;
+        let mut sent = admit::read(&target.def, body, validation, &mut writer.warnings)?;
         meta::place(sent.object.metadata_mut(), target)?;
-        admit::validate_own(target.def, &sent)?;
+        admit::validate_own(&target.def, &sent)?;
         let mut object = sent.object;
         object.prepare_create();
         object.metadata_mut().creation_timestamp = Some(meta::now());

@@ -1,6 +1,6 @@
 //! Which objects a list or watch means: the selectors of a request, on stored bytes.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use kinds::KindDef;
 use object::{
@@ -12,7 +12,7 @@ use serde::Deserialize;
 /// Label and field selectors of a request, checked against the kind.
 #[derive(Clone)]
 pub(crate) struct Filter {
-    def: &'static KindDef,
+    def: Arc<KindDef>,
     labels: LabelSelector,
     fields: FieldSelector,
     /// Whether a field is named that only the decoded object knows.
@@ -37,15 +37,16 @@ const NAMESPACE: &str = "metadata.namespace";
 
 impl Filter {
     pub(crate) fn new(
-        def: &'static KindDef,
+        def: &Arc<KindDef>,
         labels: Option<&str>,
         fields: Option<&str>,
     ) -> Result<Self, ApiError> {
         let labels = labels.map_or(Ok(LabelSelector::everything()), LabelSelector::parse)?;
         let fields = fields.map_or(Ok(FieldSelector::everything()), FieldSelector::parse)?;
         let is_meta = |path: &str| path == NAME || (path == NAMESPACE && def.is_namespaced());
-        fields.check(|path| is_meta(path) || def.fields.contains(&path))?;
+        fields.check(|path| is_meta(path) || def.fields.iter().any(|field| field == path))?;
         let decodes = fields.paths().any(|path| !is_meta(path));
+        let def = def.clone();
         Ok(Self { def, labels, fields, decodes })
     }
 
@@ -74,7 +75,7 @@ impl Filter {
         if self.fields.is_everything() {
             return true;
         }
-        let declared = match self.decodes.then(|| (self.def.decode)(body)) {
+        let declared = match self.decodes.then(|| self.def.decode_kept(body)) {
             Some(Ok(object)) => object.fields(),
             _ => Vec::new(),
         };

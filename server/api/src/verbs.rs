@@ -63,7 +63,7 @@ impl<'r> Writer<'r> {
     fn ownership<'w>(&'w self, target: &'w Target, now: Timestamp) -> field_ownership::Write<'w> {
         field_ownership::Write {
             manager: self.options.field_manager.as_deref().unwrap_or(OWN_MANAGER),
-            api_version: target.def.api_version,
+            api_version: &target.def.api_version,
             subresource: &target.subresource,
             now,
         }

@@ -1,5 +1,7 @@
 //! A watch on the wire: one JSON document on each line.
 
+use std::sync::Arc;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use futures::{
     StreamExt,
@@ -11,6 +13,7 @@ use serde_json::json;
 use store::Stored;
 
 use crate::{
+    Api,
     negotiate::Shape,
     render::{self, ListMeta, View},
     verbs::watch::{Seen, SeenStream},
@@ -20,14 +23,25 @@ const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
 
 /// The lines of a watch. A failure is its last line, as an event of its own.
 pub(crate) fn lines(
-    def: &'static KindDef,
+    api: Arc<Api>,
+    def: Arc<KindDef>,
     seen: SeenStream,
     view: View,
 ) -> BoxStream<'static, Result<Bytes, ApiError>> {
     let mut first = true;
+    let version = def.clone();
+    let seen = if def.is_stored() {
+        seen
+    } else {
+        seen.then(move |event| {
+            let (api, def) = (api.clone(), version.clone());
+            async move { api.seen_in_version(&def, event?).await }
+        })
+        .boxed()
+    };
     seen.map(move |event| {
         let line = match event {
-            Ok(event) => line(def, &event, view, first),
+            Ok(event) => line(&def, &event, view, first),
             Err(error) => error_line(&error),
         };
         first = false;

@@ -4,17 +4,27 @@ use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use bytes::Bytes;
 use futures::StreamExt;
+use kinds::Registry;
 use object::{ApiError, Key};
 use planning::{World, access::Access, admission};
 use store::{Range, Store, StoreError, WatchEvent};
 use tokio::sync::watch;
 
 /// What is known at one moment. Cloning is cheap.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Known {
+    /// What is served.
+    pub(crate) registry: Arc<Registry>,
     pub(crate) access: Access,
     /// Of the kinds that admission reads.
     pub(crate) world: World,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        let registry = Registry::builtin().clone();
+        Self { registry, access: Access::default(), world: World::default() }
+    }
 }
 
 impl Known {
@@ -70,6 +80,11 @@ impl Feed {
             raised
         });
         revision
+    }
+
+    /// What is served now.
+    pub(crate) fn registry(&self) -> Arc<Registry> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).registry.clone()
     }
 
     /// What is known as of a revision, or later: a user sees the effects of their own last write.

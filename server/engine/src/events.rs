@@ -52,8 +52,8 @@ fn body_of(event: &Event, key: &Key, now: Timestamp) -> Value {
         "kind": "Event",
         "metadata": {"name": &*key.name, "namespace": &*key.namespace},
         "involvedObject": {
-            "apiVersion": def.map_or("", |def| def.api_version),
-            "kind": def.map_or("", |def| def.kind),
+            "apiVersion": def.map_or("", |def| &*def.api_version),
+            "kind": def.map_or("", |def| &*def.kind),
             "name": &*event.regarding.name,
             "uid": &*event.regarding_uid,
         },

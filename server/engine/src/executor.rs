@@ -268,7 +268,7 @@ impl Executor {
 
     async fn check_empty(&self, namespace: &Arc<str>) -> Result<Option<Barrier>, Trouble> {
         let selection = Selection { namespace: Some(namespace.clone()), ..Selection::default() };
-        for def in kinds::all() {
+        for def in kinds::Registry::builtin().stored() {
             if !def.is_namespaced() || !def.verbs.contains(&kinds::Verb::List) {
                 continue;
             }

@@ -5,7 +5,7 @@ use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 use client::{Client, Fence, Reflector, Selection};
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use jiff::Timestamp;
-use kinds::{KindDef, Verb};
+use kinds::{KindDef, Registry, Verb};
 use object::KindName;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -58,8 +58,8 @@ pub async fn run(
 
 /// Every kind that can be watched.
 fn watched() -> impl Iterator<Item = KindName> {
-    let is_watched = |def: &&KindDef| def.verbs.contains(&Verb::Watch);
-    kinds::all().iter().filter(is_watched).map(|def| def.name.clone())
+    let is_watched = |def: &&Arc<KindDef>| def.verbs.contains(&Verb::Watch);
+    Registry::builtin().stored().filter(is_watched).map(|def| def.name.clone())
 }
 
 struct Active<'e, R> {

@@ -1,14 +1,18 @@
 //! What a kind declares, and its erased form that the rest of the system works with.
 
 mod any;
+mod codec;
 mod def;
 mod subresource;
 mod table;
+mod version;
 
 pub use any::{AnyObject, Decoded, Typed, cast, cast_mut};
-pub use def::{ColumnDef, KindDef, PostDef, SubresourceDef};
+pub use codec::Codec;
+pub use def::{ColumnDef, KindDef, PostDef, SubresourceDef, Text};
 pub use subresource::{Destination, Post, Progress, ScaleFns, Subresource};
 pub use table::{Column, Field, column, field};
+pub use version::{Conversion, Kept, Version};
 
 use k8s_openapi::{Metadata, Resource, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use object::{ApiError, FieldErrors};

@@ -9,6 +9,7 @@ mod merge_keys;
 pub mod openapi;
 pub mod parts;
 pub mod protobuf;
+mod registry;
 pub mod schema;
 
 pub mod cluster_role;
@@ -18,6 +19,7 @@ pub mod deployment;
 pub mod endpoint_slice;
 pub mod endpoints;
 pub mod event;
+pub mod event_v1;
 pub mod host;
 pub mod ip_address;
 pub mod lease;
@@ -42,20 +44,22 @@ pub mod token_review;
 pub mod user;
 
 pub use kind::{
-    Answered, AnyObject, Column, ColumnDef, Decoded, Destination, Field, Kind, KindDef, Post,
-    PostDef, Progress, ScaleFns, Scope, Subresource, SubresourceDef, Typed, Verb, cast, cast_mut,
-    column, field,
+    Answered, AnyObject, Codec, Column, ColumnDef, Conversion, Decoded, Destination, Field, Kept,
+    Kind, KindDef, Post, PostDef, Progress, ScaleFns, Scope, Subresource, SubresourceDef, Text,
+    Typed, Verb, Version, cast, cast_mut, column, field,
 };
+pub use registry::Registry;
 
-use std::sync::OnceLock;
+use std::sync::Arc;
 
-/// Declares the registry: every kind that is served, in the order of discovery.
+/// Declares the built-in kinds in the order of discovery, and after them the further versions in
+/// which some are served.
 macro_rules! kinds {
-    ($($kind:path),* $(,)?) => {
-        /// Every built-in kind.
-        pub fn all() -> &'static [KindDef] {
-            static ALL: OnceLock<Vec<KindDef>> = OnceLock::new();
-            ALL.get_or_init(|| vec![$(KindDef::of::<$kind>()),*])
+    ($($kind:path),* ; $($version:path),* $(,)?) => {
+        fn declared() -> Vec<Arc<KindDef>> {
+            let mut kinds = vec![$(Arc::new(KindDef::of::<$kind>())),*];
+            $(kinds.push(registry::version_of::<$version>(&kinds));)*
+            kinds
         }
     };
 }
@@ -89,12 +93,18 @@ kinds! {
     cluster_role::ClusterRole,
     cluster_role_binding::ClusterRoleBinding,
     role::Role,
-    role_binding::RoleBinding,
+    role_binding::RoleBinding;
+    event_v1::EventV1,
 }
 
-/// The declaration of a kind by its name, as in `deployments.apps`.
-pub fn find(name: &str) -> Option<&'static KindDef> {
-    all().iter().find(|def| &*def.name == name)
+/// Every built-in kind in every version that is served.
+pub fn all() -> &'static [Arc<KindDef>] {
+    Registry::builtin().all()
+}
+
+/// The declaration of a built-in kind by its name, as in `deployments.apps`.
+pub fn find(name: &str) -> Option<&'static Arc<KindDef>> {
+    Registry::builtin().find(name)
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@ mod operations;
 mod parameters;
 mod paths;
 
-use std::{collections::BTreeSet, sync::OnceLock};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, OnceLock},
+};
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -23,10 +26,10 @@ pub fn path(group: &str, version: &str) -> String {
 }
 
 /// The document of one group and version as JSON; `kinds` are all that is served in it.
-pub fn document(group: &str, version: &str, kinds: &[&KindDef]) -> Vec<u8> {
+pub fn document(group: &str, version: &str, kinds: &[&Arc<KindDef>]) -> Vec<u8> {
     let mut schemas = definitions::of_kinds(kinds.iter().copied());
     for def in kinds {
-        mark(&mut schemas, &def.definition, &gvk(group, version, def.kind));
+        mark(&mut schemas, &def.definition, &gvk(group, version, &def.kind));
         schemas.insert(list_name(&def.definition), list_schema(def));
         let posted = def.subresources.iter().filter_map(|sub| sub.response_kind);
         for (group, version, kind) in posted {
@@ -93,7 +96,8 @@ pub fn index<'a>(documents: impl IntoIterator<Item = (&'a str, &'a str)>) -> Val
 pub fn builtin() -> &'static [(String, String)] {
     static BUILTIN: OnceLock<Vec<(String, String)>> = OnceLock::new();
     BUILTIN.get_or_init(|| {
-        let groups: BTreeSet<_> = crate::all().iter().map(|def| (def.group, def.version)).collect();
+        let groups: BTreeSet<_> =
+            crate::all().iter().map(|def| (&*def.group, &*def.version)).collect();
         groups
             .into_iter()
             .map(|(group, version)| (path(group, version), hash(&builtin_document(group, version))))
@@ -103,7 +107,7 @@ pub fn builtin() -> &'static [(String, String)] {
 
 /// The document of a built-in group and version.
 pub fn builtin_document(group: &str, version: &str) -> Vec<u8> {
-    let is_in = |def: &&KindDef| (def.group, def.version) == (group, version);
+    let is_in = |def: &&Arc<KindDef>| (&*def.group, &*def.version) == (group, version);
     document(group, version, &crate::all().iter().filter(is_in).collect::<Vec<_>>())
 }
 
@@ -126,9 +130,9 @@ pub(crate) fn list_name(definition: &str) -> String {
 }
 
 fn list_schema(def: &KindDef) -> Value {
-    let kind = def.kind;
+    let (kind, list_kind) = (&def.kind, &def.list_kind);
     json!({
-        "description": format!("{kind}List is a list of {kind}."),
+        "description": format!("{list_kind} is a list of {kind}."),
         "type": "object",
         "required": ["items"],
         "properties": {
@@ -144,7 +148,7 @@ fn list_schema(def: &KindDef) -> Value {
             },
         },
         "x-kubernetes-group-version-kind":
-            [gvk(def.group, def.version, &format!("{kind}List"))],
+            [gvk(&def.group, &def.version, list_kind)],
     })
 }
 

@@ -11,7 +11,7 @@ use crate::AnyObject;
 
 fn decode(kind: &str, body: &Value) -> Box<dyn AnyObject> {
     let def = crate::find(kind).unwrap_or_else(|| panic!("no kind {kind}"));
-    let mut object = (def.decode_value)(body.clone()).unwrap();
+    let mut object = def.codec.decode_value(body.clone()).unwrap();
     object.set_defaults();
     object
 }

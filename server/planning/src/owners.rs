@@ -12,8 +12,8 @@ use crate::{Action, Change, Entry, World};
 pub fn controller_reference(owner: &Entry) -> OwnerReference {
     let def = kinds::find(&owner.key.kind);
     OwnerReference {
-        api_version: def.map_or("", |def| def.api_version).to_owned(),
-        kind: def.map_or("", |def| def.kind).to_owned(),
+        api_version: def.map_or("", |def| &def.api_version).to_owned(),
+        kind: def.map_or("", |def| &def.kind).to_owned(),
         name: owner.key.name.to_string(),
         uid: owner.meta.uid.to_string(),
         controller: Some(true),
@@ -25,7 +25,7 @@ pub fn controller_reference(owner: &Entry) -> OwnerReference {
 /// that we do not know, and for an owner in a namespace of an object that is in none.
 pub fn owner_key(owner: &OwnerRef, namespace: &str) -> Option<Key> {
     let group = owner.api_version.split_once('/').map_or("", |(group, _)| group);
-    let def = kinds::all().iter().find(|def| def.group == group && def.kind == owner.kind)?;
+    let def = kinds::Registry::builtin().find_stored(group, &owner.kind)?;
     let namespace = if def.is_namespaced() { namespace } else { "" };
     let is_possible = def.is_namespaced() != namespace.is_empty();
     is_possible.then(|| Key::new(def.name.clone(), namespace, &owner.name))

@@ -136,8 +136,8 @@ impl Lab {
                     return Err(format!("{key} exists"));
                 }
                 let mut body = body.clone();
-                body["apiVersion"] = kinds::find(&key.kind).unwrap().api_version.into();
-                body["kind"] = kinds::find(&key.kind).unwrap().kind.into();
+                body["apiVersion"] = kinds::find(&key.kind).unwrap().api_version.clone().into();
+                body["kind"] = kinds::find(&key.kind).unwrap().kind.clone().into();
                 let before = self.world.clone();
                 self.put(body);
                 let new = self.world.entry(key).cloned();

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use imbl::{OrdMap, OrdSet};
 use k8s_openapi::Resource;
-use kinds::Kind;
+use kinds::{Kind, Text};
 use object::{Key, KindName, selector::LabelSelector};
 
 use labels::{demand_name, demands, index_name, is_nothing, label_names};
@@ -22,7 +22,7 @@ pub struct World {
     objects: OrdMap<Key, Arc<Entry>>,
     by_owner: OrdSet<(Arc<str>, Key)>,
     /// Kind, field, value, key.
-    by_field: OrdSet<(KindName, &'static str, Arc<str>, Key)>,
+    by_field: OrdSet<(KindName, Text, Arc<str>, Key)>,
     /// Kind, namespace and `label=value` in one, key.
     by_label: OrdSet<(Arc<str>, Key)>,
     /// The same for selectors: each stands under one label that it demands, or under none.
@@ -126,7 +126,7 @@ impl World {
     ) -> impl Iterator<Item = &'w Arc<Entry>> {
         let kind = KindName::from(kind);
         let value: Arc<str> = value.into();
-        let from = (kind.clone(), path, value.clone(), Key::new("", "", ""));
+        let from = (kind.clone(), path.into(), value.clone(), Key::new("", "", ""));
         self.by_field
             .range(from..)
             .take_while(move |(k, p, v, _)| *k == kind && *p == path && *v == value)
@@ -226,7 +226,7 @@ impl World {
         for (path, value) in &entry.fields {
             self.by_field.insert((
                 entry.key.kind.clone(),
-                path,
+                path.clone(),
                 value.as_str().into(),
                 entry.key.clone(),
             ));
@@ -246,7 +246,7 @@ impl World {
         for (path, value) in &entry.fields {
             self.by_field.remove(&(
                 entry.key.kind.clone(),
-                *path,
+                path.clone(),
                 value.as_str().into(),
                 entry.key.clone(),
             ));

@@ -50,7 +50,7 @@ pub(super) fn swagger() -> SwaggerUi {
 fn urls() -> &'static [(String, String)] {
     static URLS: OnceLock<Vec<(String, String)>> = OnceLock::new();
     URLS.get_or_init(|| {
-        let versions: BTreeSet<&str> = kinds::all().iter().map(|kind| kind.api_version).collect();
+        let versions: BTreeSet<&str> = kinds::all().iter().map(|kind| &*kind.api_version).collect();
         let kubernetes = versions.into_iter().map(|version| {
             let root = if version.contains('/') { "apis" } else { "api" };
             (version.to_owned(), format!("/openapi/v3/{root}/{version}"))

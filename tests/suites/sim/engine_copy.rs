@@ -36,8 +36,8 @@ impl EngineCopy {
         api.tell(|| format!("engine {holder} starts with epoch {}", fence.epoch));
         let line = Arc::new(Line { api: api.clone() });
         let kinds = || {
-            kinds::all()
-                .iter()
+            kinds::Registry::builtin()
+                .stored()
                 .filter(|def| def.verbs.contains(&kinds::Verb::Watch))
                 .map(|def| def.name.clone())
         };

@@ -110,7 +110,7 @@ pub(crate) fn validate(def: &KindDef, meta: &ObjectMeta, errors: &mut FieldError
     let name = meta.name.as_deref().unwrap_or_default();
     if name.is_empty() {
         errors.required("metadata.name", "name or generateName is required");
-    } else if let Err(why) = (def.validate_name)(name) {
+    } else if let Err(why) = def.codec.validate_name(name) {
         errors.invalid("metadata.name", name, why);
     }
     if let Some(namespace) = &meta.namespace

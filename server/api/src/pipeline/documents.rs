@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{Method, Response, StatusCode, header};
+use kinds::Registry;
 use object::ApiError;
 use planning::access::Attributes;
 use serde_json::json;
@@ -25,7 +26,7 @@ impl Api {
         }
         self.authorize(&incoming.user, &Attributes::path("get", path)).await?;
         Ok(match document {
-            Route::Discovery(asked) => discover(incoming, &asked)?,
+            Route::Discovery(asked) => discover(&self.registry(), incoming, &asked)?,
             Route::Version => respond::json(StatusCode::OK, &discovery::version()),
             Route::Health { probe, check } => {
                 self.probe(&probe, check.as_deref(), &incoming.query).await
@@ -52,7 +53,11 @@ impl Api {
     }
 }
 
-fn discover(incoming: &Incoming<'_>, asked: &Discovery) -> Result<Response<Bytes>, ApiError> {
+fn discover(
+    registry: &Registry,
+    incoming: &Incoming<'_>,
+    asked: &Discovery,
+) -> Result<Response<Bytes>, ApiError> {
     let version = negotiate::accept_discovery(incoming.header(header::ACCEPT));
     let known = incoming.headers.get(header::IF_NONE_MATCH);
     let (core, version) = match (asked, version) {
@@ -60,7 +65,7 @@ fn discover(incoming: &Incoming<'_>, asked: &Discovery) -> Result<Response<Bytes
         (Discovery::Groups, Some(version)) => (false, version),
         _ => {
             let wanted = negotiate::accept(incoming.header(header::ACCEPT))?;
-            let document = discovery::separate(asked)?.to_string();
+            let document = discovery::separate(registry, asked)?.to_string();
             return Ok(respond::formatted(StatusCode::OK, document.into(), wanted.format));
         }
     };
@@ -68,6 +73,6 @@ fn discover(incoming: &Incoming<'_>, asked: &Discovery) -> Result<Response<Bytes
         "v2" => "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
         _ => "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",
     };
-    let document = discovery::aggregated(core, version).to_string();
+    let document = discovery::aggregated(registry, core, version).to_string();
     Ok(respond::tagged(media, document.into(), known))
 }

@@ -1,10 +1,13 @@
 //! Requests for objects: each verb, and how its outcome is answered.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use kinds::Verb;
 use object::{ApiError, Reason};
 use serde_json::json;
+use store::Stored;
 
 use super::incoming::Incoming;
 use crate::{
@@ -24,11 +27,26 @@ use crate::{
 /// A page as the client wants to read it.
 fn listed(target: &Target, page: &Page, view: View) -> Response<Bytes> {
     let items = page.items.iter().map(|item| &**item);
-    let listed = render::list(target.def, items, &page.meta, view);
+    let listed = render::list(&target.def, items, &page.meta, view);
     respond::formatted(StatusCode::OK, listed, view.wanted.format)
 }
 
 impl Api {
+    async fn show(
+        &self,
+        target: &Target,
+        stored: Arc<Stored>,
+        view: View,
+    ) -> Result<Bytes, ApiError> {
+        let stored = self.in_version(&target.def, stored).await?;
+        Ok(render::object(&target.def, &stored, view))
+    }
+
+    async fn page_in_version(&self, target: &Target, page: Page) -> Result<Page, ApiError> {
+        let items = self.all_in_version(&target.def, page.items).await?;
+        Ok(Page { items, ..page })
+    }
+
     pub(super) async fn handle_list(
         &self,
         incoming: &Incoming<'_>,
@@ -36,6 +54,7 @@ impl Api {
     ) -> Result<Response<Bytes>, ApiError> {
         let view = incoming.view()?;
         let page = self.list(target, &ListOptions::read(&incoming.query)?).await?;
+        let page = self.page_in_version(target, page).await?;
         Ok(listed(target, &page, view))
     }
 
@@ -48,6 +67,7 @@ impl Api {
         let options = ListOptions::read(&incoming.query)?;
         let request = incoming.delete_request()?;
         let page = self.delete_collection(&incoming.user, target, &options, &request).await?;
+        let page = self.page_in_version(target, page).await?;
         Ok(listed(target, &page, view))
     }
 
@@ -78,19 +98,20 @@ impl Api {
             self.catch_up_to(revision.try_into().unwrap_or(0)).await?;
         }
         let stored = self.read(&target.key(), stale).await?;
-        let shown = render::object(target.def, &stored, view);
+        let stored = self.in_version(&target.def, stored).await?;
+        let shown = render::object(&target.def, &stored, view);
         Ok(respond::formatted(StatusCode::OK, shown, view.wanted.format))
     }
 
     pub(super) async fn handle_watch(
-        &self,
+        self: &Arc<Self>,
         incoming: &Incoming<'_>,
         target: &Target,
     ) -> Result<Answer, ApiError> {
         let view = incoming.view()?;
         let options = ListOptions::read(&incoming.query)?;
         let lines = match self.watch(target, &options).await {
-            Ok(seen) => watch_lines::lines(target.def, seen, view),
+            Ok(seen) => watch_lines::lines(self.clone(), target.def.clone(), seen, view),
             // A revision that is gone, or not there yet, is told within the stream.
             Err(error) if matches!(error.reason, Reason::Expired | Reason::Timeout) => {
                 watch_lines::failed(&error)
@@ -133,11 +154,11 @@ impl Api {
         let request = incoming.delete_request()?;
         Ok(match self.delete(&incoming.user, target, &request).await? {
             Deleted::Marked(stored) => {
-                let shown = render::object(target.def, &stored, view);
+                let shown = self.show(target, Arc::new(stored), view).await?;
                 respond::formatted(StatusCode::OK, shown, view.wanted.format)
             }
             Deleted::Gone(stored) if target.def.returns_deleted => {
-                let shown = render::object(target.def, &stored, view);
+                let shown = self.show(target, stored, view).await?;
                 respond::formatted(StatusCode::OK, shown, view.wanted.format)
             }
             Deleted::Gone(stored) => {
@@ -176,11 +197,13 @@ impl Api {
             (Verb::Update, _) => self.update(&mut writer, target, incoming.document()?).await?,
             _ => self.patch(&mut writer, target, &incoming.patch()?).await?,
         };
-        let (status, body) = match &written {
+        let (status, body) = match written {
             Written::Created(stored) => {
-                (StatusCode::CREATED, render::object(target.def, stored, view))
+                (StatusCode::CREATED, self.show(target, Arc::new(stored), view).await?)
             }
-            Written::Changed(stored) => (StatusCode::OK, render::object(target.def, stored, view)),
+            Written::Changed(stored) => {
+                (StatusCode::OK, self.show(target, Arc::new(stored), view).await?)
+            }
             Written::Answered(value) if verb == Verb::Create => {
                 (StatusCode::CREATED, value.to_string().into())
             }

@@ -50,10 +50,9 @@ impl Api {
         config: &Value,
     ) -> Result<Written, ApiError> {
         self.change(writer, target, |current, _| {
-            let live: Value = serde_json::from_slice(&current.body)
-                .map_err(|_| ApiError::internal("a stored object is no JSON"))?;
+            let live = admit::stored_value(&target.def, &current.body)?;
             let merged = merge(writer, target, Some(&live), config)?;
-            let mut draft = Draft::new(target, admit::complete(target.def, merged)?)?;
+            let mut draft = Draft::new(target, admit::complete(&target.def, merged)?)?;
             draft.ownership = Ownership::Noted;
             Ok(draft)
         })
@@ -69,7 +68,7 @@ impl Api {
         let wanted = authorize::wanted(Verb::Create.name(), target);
         self.authorize(writer.user, &wanted).await?;
         let merged = merge(writer, target, None, config)?;
-        let sent = admit::complete(target.def, merged)?;
+        let sent = admit::complete(&target.def, merged)?;
         self.create_object(writer, target, sent).await
     }
 }
@@ -82,7 +81,7 @@ fn merge(
 ) -> Result<Value, ApiError> {
     let write = writer.ownership(target, Timestamp::now());
     let force = writer.options.force.unwrap_or(false);
-    apply::apply(live, config, of(target.def), &write, force)
+    apply::apply(live, config, of(&target.def), &write, force)
 }
 
 fn require_manager(writer: &Writer<'_>) -> Result<(), ApiError> {
@@ -101,7 +100,7 @@ fn read_config(writer: &mut Writer<'_>, target: &Target, body: &Bytes) -> Result
     if !config.is_object() {
         return Err(ApiError::bad_request("the applied configuration is no object"));
     }
-    check_kind(&mut config, target.def)?;
+    check_kind(&mut config, &target.def)?;
     match writer.options.validation {
         FieldValidation::Strict if !read.duplicates.is_empty() => {
             return Err(ApiError::bad_request(format!(
@@ -129,6 +128,6 @@ fn read_config(writer: &mut Writer<'_>, target: &Target, body: &Bytes) -> Result
 }
 
 fn is_absent(error: &ApiError, target: &Target) -> bool {
-    let about = error.details.as_ref().map(|details| details["kind"] == target.def.plural);
+    let about = error.details.as_ref().map(|details| details["kind"] == *target.def.plural);
     error.is_not_found() && about == Some(true)
 }

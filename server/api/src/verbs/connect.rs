@@ -60,7 +60,7 @@ impl Api {
             _ => return Err(nowhere()),
         };
         let stored = self.read(&target.key(), false).await?;
-        let object = admit::decode_stored(target.def, &stored.body)?;
+        let object = admit::decode_stored(&target.def, &stored.body)?;
         let asked = Query::parse(query);
         let asked = asked.get("container").unwrap_or_default();
         let destination = object.destination(&target.subresource, asked)?;

@@ -25,7 +25,7 @@ impl Api {
             return self.answer(writer, target, answered, body).await.map(Written::Answered);
         }
         let validation = writer.options.validation;
-        let mut sent = admit::read(target.def, body, validation, &mut writer.warnings)?;
+        let mut sent = admit::read(&target.def, body, validation, &mut writer.warnings)?;
         owners::note_new(writer, target, &mut *sent.object);
         self.create_object(writer, target, sent).await
     }
@@ -37,7 +37,7 @@ impl Api {
         target: &Target,
         mut sent: Sent,
     ) -> Result<Written, ApiError> {
-        let def = target.def;
+        let def = target.def.hub();
         meta::place(sent.object.metadata_mut(), target)?;
         meta::prepare_create(def, sent.object.metadata_mut())?;
         let prefix = sent.object.metadata().generate_name.clone().unwrap_or_default();
@@ -53,6 +53,7 @@ impl Api {
             // Once more: a default may depend on the name and the namespace.
             sent.object.set_defaults();
             sent.object.prepare_create();
+            target.def.validate_version(&*sent.object, &mut sent.errors);
             let key = key_of(target, &*sent.object);
             match self.insert(writer, target, &key, sent).await? {
                 Ok(stored) => return Ok(Written::Created(stored)),
@@ -74,10 +75,10 @@ impl Api {
         key: &Key,
         mut sent: Sent,
     ) -> Result<Result<Stored, StoreError>, ApiError> {
-        let admission =
-            Admission { user: writer.user, def: target.def, subresource: "", old: None };
+        let def = target.def.hub();
+        let admission = Admission { user: writer.user, def, subresource: "", old: None };
         self.admit(admission, &mut sent.object).await?;
-        admit::validate(target.def, &sent, None)?;
+        admit::validate(def, &sent, None)?;
         writer.note(self.review(admission, &*sent.object).await?);
         if let Some(there) = self.store.get(key) {
             let current = Some(there.revision);

@@ -144,13 +144,14 @@ impl Api {
         target: &Target,
         request: &DeleteRequest,
     ) -> Result<Deleted, ApiError> {
-        let Target { def, subresource, .. } = target;
+        let Target { subresource, .. } = target;
+        let def = target.def.hub();
         let key = target.key();
         let mut attempts = 0;
         loop {
             attempts += 1;
             let current = self.read(&key, false).await?;
-            let mut object = admit::decode_stored(target.def, &current.body)?;
+            let mut object = admit::decode_stored(&target.def, &current.body)?;
             request.check(&key, &current, object.metadata().uid.as_deref().unwrap_or_default())?;
             let admission = Admission { user, def, subresource, old: None };
             self.check_deletion(admission, &*object).await?;

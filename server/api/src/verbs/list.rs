@@ -60,7 +60,7 @@ impl Api {
         options: &ListOptions,
     ) -> Result<Page, ApiError> {
         let fields = options.fields.as_deref();
-        let filter = Filter::new(target.def, options.labels.as_deref(), fields)?;
+        let filter = Filter::new(&target.def, options.labels.as_deref(), fields)?;
         let range = range(target, &filter);
         let continuation = options.continuation.as_deref().map(Continuation::decode).transpose()?;
         let snapshot = self.snapshot(&range, options, continuation.as_ref()).await?;

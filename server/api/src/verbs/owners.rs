@@ -12,8 +12,8 @@ use crate::resolve::Target;
 pub(crate) fn note_new(writer: &Writer<'_>, target: &Target, object: &mut dyn AnyObject) {
     object.metadata_mut().managed_fields = None;
     let has_status = target.def.subresources.iter().any(|sub| sub.name == "status");
-    let mut value = apply::writable_part(object.to_value(), "", has_status);
-    apply::track(None, &mut value, of(target.def), &writer.ownership(target, Timestamp::now()));
+    let mut value = apply::writable_part(in_version(target, object), "", has_status);
+    apply::track(None, &mut value, of(&target.def), &writer.ownership(target, Timestamp::now()));
     put(object, value);
 }
 
@@ -22,10 +22,11 @@ pub(crate) fn note_new(writer: &Writer<'_>, target: &Target, object: &mut dyn An
 pub(crate) fn note_changed(
     writer: &Writer<'_>,
     target: &Target,
-    old: &Value,
+    old: &dyn AnyObject,
     object: &mut dyn AnyObject,
 ) {
-    let mut value = object.to_value();
+    let old = &in_version(target, old);
+    let mut value = in_version(target, object);
     if object.metadata().managed_fields.is_none() {
         let owners = &old["metadata"]["managedFields"];
         if !owners.is_null() {
@@ -34,9 +35,19 @@ pub(crate) fn note_changed(
     }
     if value != *old {
         let write = writer.ownership(target, Timestamp::now());
-        apply::track(Some(old), &mut value, of(target.def), &write);
+        apply::track(Some(old), &mut value, of(&target.def), &write);
     }
     put(object, value);
+}
+
+/// The object in the version of the request: by its fields the owners are told.
+fn in_version(target: &Target, object: &dyn AnyObject) -> Value {
+    let value = object.to_value();
+    if target.def.is_stored() {
+        return value;
+    }
+    let shown = serde_json::to_vec(&value).and_then(|body| target.def.from_hub(&body));
+    shown.unwrap_or(value)
 }
 
 fn put(object: &mut dyn AnyObject, mut value: Value) {

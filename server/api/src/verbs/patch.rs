@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use kinds::schema::{check_patched, of, read_json};
 use object::{
-    ApiError, FieldErrors, body as bodies,
+    ApiError, FieldErrors,
     patch::{json, merge, strategic},
     schema::Schema,
 };
@@ -82,14 +82,13 @@ impl Api {
             return self.apply(writer, target, config).await;
         }
         refuse_force(writer)?;
-        let def = target.def;
+        let def = &target.def;
         let validation = writer.options.validation;
         let mut warnings = Vec::new();
         let written = self
             .change(writer, target, |current, _| {
-                let shown = bodies::splice(&current.body, current.revision);
-                let mut value: Value = serde_json::from_slice(&shown)
-                    .map_err(|_| ApiError::internal("a stored object is no JSON"))?;
+                let mut value = admit::stored_value(def, &current.body)?;
+                value["metadata"]["resourceVersion"] = current.revision.to_string().into();
                 let duplicates = patch.apply(&mut value, of(def))?;
                 if !value.is_object() {
                     return Err(ApiError::bad_request("the patch leaves no object"));

@@ -11,7 +11,6 @@ use crate::{
     Api, admit,
     body::expect_kind,
     query::Query,
-    registry,
     resolve::{Target, nowhere},
     tokens::{Bound, Grant},
 };
@@ -77,7 +76,7 @@ impl Api {
     /// A token for the identity that the object is, which ends with the object.
     async fn issue_token(&self, target: &Target, mut posted: Value) -> Result<Written, ApiError> {
         let stored = self.read(&target.key(), false).await?;
-        let object = admit::decode_stored(target.def, &stored.body)?;
+        let object = admit::decode_stored(&target.def, &stored.body)?;
         let uid = object.metadata().uid.clone().unwrap_or_default();
         let spec = posted["spec"].clone();
         let (namespace, name) = (&target.namespace, &target.name);
@@ -117,7 +116,8 @@ impl Api {
     /// The other object with which a token ends, as `boundObjectRef` names it.
     fn bind(&self, target: &Target, reference: &Value) -> Result<Bound, ApiError> {
         let text = |field: &str| reference[field].as_str().unwrap_or_default();
-        let def = registry::find_kind(text("apiVersion"), text("kind")).ok_or_else(|| {
+        let registry = self.registry();
+        let def = registry.find_kind(text("apiVersion"), text("kind")).ok_or_else(|| {
             ApiError::bad_request(format!(
                 "cannot bind token for serviceaccount to object of type {} {}",
                 text("apiVersion"),

@@ -17,7 +17,7 @@ use crate::{
 impl Api {
     pub(crate) async fn get_scale(&self, target: &Target) -> Result<Value, ApiError> {
         let stored = self.read(&target.key(), false).await?;
-        let object = admit::decode_stored(target.def, &stored.body)?;
+        let object = admit::decode_stored(&target.def, &stored.body)?;
         show(&*object, stored.revision)
     }
 
@@ -85,7 +85,7 @@ fn shown(target: &Target, written: Written) -> Result<Written, ApiError> {
         return Ok(written);
     };
     let Stored { body, revision, .. } = stored;
-    let object = admit::decode_stored(target.def, &body)?;
+    let object = admit::decode_stored(&target.def, &body)?;
     Ok(Written::Answered(show(&*object, revision)?))
 }
 

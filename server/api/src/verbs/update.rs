@@ -62,7 +62,7 @@ impl Api {
         body: Body,
     ) -> Result<Written, ApiError> {
         let validation = writer.options.validation;
-        let mut sent = admit::read(target.def, body, validation, &mut writer.warnings)?;
+        let mut sent = admit::read(&target.def, body, validation, &mut writer.warnings)?;
         meta::place(sent.object.metadata_mut(), target)?;
         self.change(writer, target, |_, _| Draft::new(target, sent.clone())).await
     }
@@ -80,7 +80,7 @@ impl Api {
         loop {
             attempts += 1;
             let current = self.read(&key, false).await?;
-            let old = admit::decode_stored(target.def, &current.body)?;
+            let old = admit::decode_stored(&target.def, &current.body)?;
             let draft = make(&current, &*old)?;
             check_preconditions(&key, &current, &*old, &draft)?;
             let means_revision = draft.revision.is_some();
@@ -109,14 +109,14 @@ impl Api {
         draft: Draft,
     ) -> Result<Vec<Write>, ApiError> {
         let Draft { mut sent, ownership, .. } = draft;
-        let def = target.def;
+        let def = target.def.hub();
         let Target { subresource, .. } = target;
         let Sent { object, errors } = &mut sent;
         meta::prepare_update(object.metadata_mut(), old.metadata(), errors);
         sent.object.prepare_update(old, subresource);
         let old_value = old.to_value();
         if ownership == Ownership::Track {
-            owners::note_changed(writer, target, &old_value, &mut *sent.object);
+            owners::note_changed(writer, target, old, &mut *sent.object);
         }
         let admission = Admission { user: writer.user, def, subresource, old: Some(old) };
         self.admit(admission, &mut sent.object).await?;

@@ -32,7 +32,7 @@ impl Api {
         let mut stored = self.read(&key, false).await?;
         let mut changes = self.store.watch(range, stored.revision).map_err(errors::of_read)?;
         loop {
-            let object = admit::decode_stored(target.def, &stored.body)?;
+            let object = admit::decode_stored(&target.def, &stored.body)?;
             let why = match object.progress(&target.subresource) {
                 Some(Progress::Waiting(why)) => why,
                 Some(Progress::Failed(why)) => return Err(ApiError::new(Reason::Conflict, why)),

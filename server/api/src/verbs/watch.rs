@@ -32,7 +32,7 @@ impl Api {
         options: &ListOptions,
     ) -> Result<SeenStream, ApiError> {
         let fields = options.fields.as_deref();
-        let filter = Filter::new(target.def, options.labels.as_deref(), fields)?;
+        let filter = Filter::new(&target.def, options.labels.as_deref(), fields)?;
         let range = list::range(target, &filter);
         let from_start = options.initial_events || options.revision.unwrap_or(0) == 0;
         match options.revision {

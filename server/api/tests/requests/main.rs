@@ -12,3 +12,4 @@ mod objects;
 mod pod_security;
 mod races;
 mod streams;
+mod versions;

@@ -25,12 +25,13 @@ impl<'a> Path<'a> {
         let def = kinds::find(self.kind).ok_or_else(|| {
             ApiError::bad_request(format!("this version knows no kind {}", self.kind))
         })?;
-        let mut segments = if def.group.is_empty() { vec!["api"] } else { vec!["apis", def.group] };
-        segments.push(def.version);
+        let mut segments =
+            if def.group.is_empty() { vec!["api"] } else { vec!["apis", &*def.group] };
+        segments.push(&*def.version);
         if let Some(namespace) = self.namespace.filter(|namespace| !namespace.is_empty()) {
             segments.extend(["namespaces", namespace]);
         }
-        segments.push(def.plural);
+        segments.push(&*def.plural);
         segments.extend([self.name, self.subresource].into_iter().filter(|part| !part.is_empty()));
         Ok(segments)
     }

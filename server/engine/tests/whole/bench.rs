@@ -59,7 +59,7 @@ impl Bench {
     pub(crate) async fn create(&self, body: Value) {
         let def = kinds::all()
             .iter()
-            .find(|def| body["kind"] == def.kind && body["apiVersion"] == def.api_version)
+            .find(|def| body["kind"] == *def.kind && body["apiVersion"] == *def.api_version)
             .unwrap();
         let meta = &body["metadata"];
         let key = Key::new(def.name.clone(), text(&meta["namespace"]), text(&meta["name"]));

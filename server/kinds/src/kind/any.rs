@@ -7,7 +7,7 @@ use k8s_openapi::{Metadata, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use object::{ApiError, FieldErrors};
 use serde_json::Value;
 
-use super::{Destination, Kind, Post, Progress, def::names_itself};
+use super::{Destination, Kind, Post, Progress, Text, def::names_itself};
 
 /// An object of any kind, decoded.
 pub trait AnyObject: Any + Send + Sync {
@@ -26,7 +26,7 @@ pub trait AnyObject: Any + Send + Sync {
     /// Cells of [`KindDef::columns`], NAME and AGE among them.
     fn cells(&self, now: Timestamp) -> Vec<Value>;
     /// Values of [`KindDef::fields`].
-    fn fields(&self) -> Vec<(&'static str, String)>;
+    fn fields(&self) -> Vec<(Text, String)>;
     /// The grace period of a deletion that asks for one or none; `None` deletes at once.
     fn grace_seconds(&self, asked: Option<i64>) -> Option<i64>;
     fn is_held(&self) -> bool;
@@ -108,8 +108,8 @@ impl<K: Kind> AnyObject for Typed<K> {
             .chain(K::COLUMNS.iter().map(|column| (column.cell)(&self.0, now)))
             .collect()
     }
-    fn fields(&self) -> Vec<(&'static str, String)> {
-        K::FIELDS.iter().map(|field| (field.path, (field.read)(&self.0))).collect()
+    fn fields(&self) -> Vec<(Text, String)> {
+        K::FIELDS.iter().map(|field| (field.path.into(), (field.read)(&self.0))).collect()
     }
     fn grace_seconds(&self, asked: Option<i64>) -> Option<i64> {
         K::grace_seconds(&self.0, asked)

@@ -1,19 +1,26 @@
 //! The declaration of a kind with its type erased.
 
+use std::{borrow::Cow, sync::Arc};
+
 use k8s_openapi::{NamespaceResourceScope, Resource};
 use object::KindName;
-use schemars::{JsonSchema, SchemaGenerator};
-use serde_json::Value;
+use schemars::JsonSchema;
 
-use super::{Answered, Column, Decoded, Kind, Post, Scope, Subresource, Typed, Verb};
-use crate::schema::definitions::{public_name, register};
+use super::{
+    Answered, Codec, Column, Kept, Kind, Post, Scope, Subresource, Verb, Version, codec::TypedCodec,
+};
+use crate::schema::definitions::public_name;
+
+/// A text of a declaration: of the program, or read from a stored definition.
+pub type Text = Cow<'static, str>;
 
 /// A column, without its type.
 #[derive(Clone, Debug)]
 pub struct ColumnDef {
-    pub name: &'static str,
-    pub kind: &'static str,
-    pub description: &'static str,
+    pub name: Text,
+    pub kind: Text,
+    pub format: Text,
+    pub description: Text,
     pub priority: i32,
 }
 
@@ -40,38 +47,45 @@ pub enum PostDef {
     Token,
 }
 
-/// A kind, with its type erased.
+/// A kind as one of its versions serves it, with its type erased.
 pub struct KindDef {
+    /// The name under which its objects are stored, whatever version serves them.
     pub name: KindName,
-    pub group: &'static str,
-    pub version: &'static str,
+    pub group: Text,
+    pub version: Text,
     /// `apps/v1`, or `v1` for the core group.
-    pub api_version: &'static str,
-    pub kind: &'static str,
-    pub plural: &'static str,
-    pub singular: String,
+    pub api_version: Text,
+    pub kind: Text,
+    pub plural: Text,
+    pub singular: Text,
+    /// The kind of its lists.
+    pub list_kind: Text,
     pub scope: Scope,
-    pub short_names: &'static [&'static str],
-    pub categories: &'static [&'static str],
+    pub short_names: Vec<Text>,
+    pub categories: Vec<Text>,
     pub verbs: &'static [Verb],
     pub subresources: Vec<SubresourceDef>,
     pub columns: Vec<ColumnDef>,
     /// The paths that field selectors may name, besides metadata.name and metadata.namespace.
-    pub fields: Vec<&'static str>,
+    pub fields: Vec<Text>,
     pub generation: bool,
     pub secret: bool,
     pub returns_deleted: bool,
     pub answered: Option<Answered>,
-    pub validate_name: fn(&str) -> Result<(), String>,
     /// The name of its OpenAPI definition: `io.k8s.api.apps.v1.Deployment`.
-    pub definition: String,
-    /// Adds its definition, and all that it refers to, to an OpenAPI document.
-    pub register_schema: fn(&mut SchemaGenerator) -> String,
-    pub decode: fn(&[u8]) -> Decoded,
-    pub decode_value: fn(Value) -> Decoded,
+    pub definition: Text,
+    pub codec: Arc<dyn Codec>,
+    /// In what version its objects are kept.
+    pub kept: Kept,
 }
 
 impl KindDef {
+    /// A version of a kind whose objects are kept as those of `hub`, its storage version.
+    pub fn version_of<V: Version>(hub: &Arc<Self>) -> Self {
+        let name = hub.name.clone();
+        Self { name, kept: Kept::as_hub::<V>(hub), ..Self::of::<V>() }
+    }
+
     pub fn of<K: Kind>() -> Self {
         type Res<K> = <K as Kind>::Object;
         let group = <Res<K> as Resource>::GROUP;
@@ -80,39 +94,38 @@ impl KindDef {
             == std::any::TypeId::of::<NamespaceResourceScope>();
         Self {
             name: KindName::new(plural, group),
-            group,
-            version: <Res<K> as Resource>::VERSION,
-            api_version: <Res<K> as Resource>::API_VERSION,
-            kind: <Res<K> as Resource>::KIND,
-            plural,
-            singular: <Res<K> as Resource>::KIND.to_lowercase(),
+            group: group.into(),
+            version: <Res<K> as Resource>::VERSION.into(),
+            api_version: <Res<K> as Resource>::API_VERSION.into(),
+            kind: <Res<K> as Resource>::KIND.into(),
+            plural: plural.into(),
+            singular: <Res<K> as Resource>::KIND.to_lowercase().into(),
+            list_kind: format!("{}List", <Res<K> as Resource>::KIND).into(),
             scope: if namespaced { Scope::Namespaced } else { Scope::Cluster },
-            short_names: K::SHORT_NAMES,
-            categories: K::CATEGORIES,
+            short_names: K::SHORT_NAMES.iter().copied().map(Text::from).collect(),
+            categories: K::CATEGORIES.iter().copied().map(Text::from).collect(),
             verbs: K::VERBS,
             subresources: K::SUBRESOURCES.iter().map(erase_subresource).collect(),
             columns: (!names_itself::<K>())
-                .then(|| NAME.clone())
+                .then(name_column)
                 .into_iter()
                 .chain(K::COLUMNS.iter().map(erase_column))
                 .collect(),
-            fields: K::FIELDS.iter().map(|field| field.path).collect(),
+            fields: K::FIELDS.iter().map(|field| field.path.into()).collect(),
             generation: K::GENERATION,
             secret: K::SECRET,
             returns_deleted: K::RETURNS_DELETED,
             answered: K::ANSWERED,
-            validate_name: K::validate_name,
-            definition: public_name(&Res::<K>::schema_name()),
-            register_schema: register::<Res<K>>,
-            decode: |bytes| Ok(Box::new(Typed::<K>(serde_json::from_slice(bytes)?))),
-            decode_value: |value| Ok(Box::new(Typed::<K>(serde_json::from_value(value)?))),
+            definition: public_name(&Res::<K>::schema_name()).into(),
+            codec: Arc::new(TypedCodec::<K>::default()),
+            kept: Kept::Own,
         }
     }
 
     /// The kind with its group as errors name it: `Deployment.apps`, `Pod`.
     pub fn group_kind(&self) -> String {
         if self.group.is_empty() {
-            self.kind.to_owned()
+            self.kind.to_string()
         } else {
             format!("{}.{}", self.kind, self.group)
         }
@@ -123,20 +136,33 @@ impl KindDef {
     }
 }
 
-const NAME: ColumnDef = ColumnDef {
-    name: "Name",
-    kind: "string",
-    description: "Name must be unique within a namespace.",
-    priority: 0,
-};
+const NAME: &str = "Name";
+
+/// The column that stands before all others.
+pub(crate) fn name_column() -> ColumnDef {
+    ColumnDef {
+        name: NAME.into(),
+        kind: "string".into(),
+        format: "name".into(),
+        description: "Name must be unique within a namespace.".into(),
+        priority: 0,
+    }
+}
 
 pub(super) fn names_itself<K: Kind>() -> bool {
-    K::COLUMNS.iter().any(|column| column.name == NAME.name)
+    K::COLUMNS.iter().any(|column| column.name == NAME)
 }
 
 fn erase_column<T>(column: &Column<T>) -> ColumnDef {
     let Column { name, kind, description, priority, .. } = *column;
-    ColumnDef { name, kind, description, priority }
+    let format = if name == NAME { "name" } else { "" };
+    ColumnDef {
+        name: name.into(),
+        kind: kind.into(),
+        format: format.into(),
+        description: description.into(),
+        priority,
+    }
 }
 
 fn erase_subresource<T>(sub: &Subresource<T>) -> SubresourceDef {

@@ -7,7 +7,7 @@ use crate::{KindDef, SubresourceDef, Verb, schema::definitions};
 
 /// Adds all paths of a kind.
 pub(super) fn add(paths: &mut Map<String, Value>, def: &KindDef) {
-    let base = format!("/{}", path(def.group, def.version));
+    let base = format!("/{}", path(&def.group, &def.version));
     let scope = if def.is_namespaced() { "/namespaces/{namespace}" } else { "" };
     let collection = format!("{base}{scope}/{}", def.plural);
     let item = format!("{collection}/{{name}}");
@@ -47,7 +47,7 @@ fn path_item(parameters: Vec<Value>, operations: Vec<(&'static str, Value)>) -> 
 }
 
 fn path_parameters(def: &KindDef, named: bool) -> Vec<Value> {
-    let name = named.then(|| parameters::name(def.kind));
+    let name = named.then(|| parameters::name(&def.kind));
     let namespace = def.is_namespaced().then(parameters::namespace);
     name.into_iter().chain(namespace).chain([parameters::pretty()]).collect()
 }
@@ -70,12 +70,12 @@ fn operation(
         Verb::DeleteCollection => ("deletecollection", "deleteCollection", "delete collection of"),
     };
     let other = sub.and_then(|sub| sub.response_kind);
-    let (group, version, kind) = other.unwrap_or((def.group, def.version, def.kind));
+    let (group, version, kind) = other.unwrap_or((&*def.group, &*def.version, &*def.kind));
     let definition = other
         .and_then(|(group, version, kind)| definitions::posted_name(group, version, kind))
         .unwrap_or_else(|| match verb {
             Verb::List => list_name(&def.definition),
-            _ => def.definition.clone(),
+            _ => def.definition.to_string(),
         });
     let sub_name = sub.map_or("", |sub| sub.name);
     let of_sub = if sub_name.is_empty() { String::new() } else { format!("{sub_name} of the ") };

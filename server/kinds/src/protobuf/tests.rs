@@ -188,8 +188,8 @@ fn bounds_what_it_makes() {
 #[test]
 fn knows_every_kind() {
     for def in crate::all().iter().filter(|def| def.group != "longshore.dev") {
-        let body = envelope(def.api_version, def.kind, &[]);
-        assert_eq!(super::decode(&body).unwrap()["kind"], def.kind, "{}", def.name);
+        let body = envelope(&def.api_version, &def.kind, &[]);
+        assert_eq!(super::decode(&body).unwrap()["kind"], *def.kind, "{}", def.name);
     }
 }
 

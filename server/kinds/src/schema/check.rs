@@ -63,7 +63,7 @@ pub fn check_body(
     match warnings {
         Ok(warnings) => Ok((value, warnings)),
         Err(why) => {
-            let (kind, version) = (def.kind, def.version);
+            let (kind, version) = (&def.kind, &def.version);
             Err(ApiError::bad_request(format!(
                 "{kind} in version \"{version}\" cannot be handled as a {kind}: {why}"
             )))

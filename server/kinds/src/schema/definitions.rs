@@ -1,5 +1,7 @@
 //! Named schemas as OpenAPI documents show them.
 
+use std::sync::Arc;
+
 use k8s_openapi::{
     api::{
         authentication::v1::TokenRequest, autoscaling::v1::Scale, core::v1::Binding,
@@ -50,7 +52,7 @@ pub(crate) fn posted_name(group: &str, version: &str, kind: &str) -> Option<Stri
 
 /// The definitions of these kinds, of what is posted to their subresources and of the bodies that
 /// every kind takes and answers.
-pub(crate) fn of_kinds<'a>(defs: impl IntoIterator<Item = &'a KindDef>) -> Map<String, Value> {
+pub(crate) fn of_kinds<'a>(defs: impl IntoIterator<Item = &'a Arc<KindDef>>) -> Map<String, Value> {
     let mut generator = generator();
     register::<meta::DeleteOptions>(&mut generator);
     register::<meta::ListMeta>(&mut generator);
@@ -58,7 +60,7 @@ pub(crate) fn of_kinds<'a>(defs: impl IntoIterator<Item = &'a KindDef>) -> Map<S
     register::<meta::Patch>(&mut generator);
     let mut names = Vec::new();
     for def in defs {
-        names.push((def.register_schema)(&mut generator));
+        names.push(def.codec.register_schema(&mut generator));
         for (group, version, kind) in def.subresources.iter().filter_map(|sub| sub.response_kind) {
             if let Some(posted) = posted(group, version, kind) {
                 (posted.3)(&mut generator);

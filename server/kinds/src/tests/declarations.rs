@@ -8,10 +8,10 @@ use crate::*;
 #[test]
 fn names_are_unique() {
     let mut seen = BTreeSet::new();
-    for def in all() {
+    for def in Registry::builtin().stored() {
         assert!(seen.insert(def.name.to_string()), "{} is there twice", def.name);
-        for short in def.short_names {
-            assert!(seen.insert((*short).to_owned()), "{short} is there twice");
+        for short in &def.short_names {
+            assert!(seen.insert(short.to_string()), "{short} is there twice");
         }
     }
 }
@@ -28,11 +28,11 @@ fn what_is_not_kept_can_only_be_created() {
 #[test]
 fn prints_empty_objects() {
     for def in all() {
-        let object = (def.decode)(br#"{"metadata":{"name":"a"}}"#).unwrap();
+        let object = def.codec.decode(br#"{"metadata":{"name":"a"}}"#).unwrap();
         assert_eq!(object.cells(jiff::Timestamp::UNIX_EPOCH).len(), def.columns.len());
         let value = object.to_value();
-        assert_eq!(value["kind"], def.kind);
-        assert_eq!(value["apiVersion"], def.api_version);
+        assert_eq!(value["kind"], *def.kind);
+        assert_eq!(value["apiVersion"], *def.api_version);
     }
 }
 
@@ -42,8 +42,8 @@ fn status_writes_and_main_writes_keep_to_their_parts() {
     let old = r#"{"metadata":{"name":"a"},"spec":{"replicas":1},"status":{"replicas":1}}"#;
     let new = r#"{"metadata":{"name":"a"},"spec":{"replicas":2},"status":{"replicas":2}}"#;
     for (subresource, spec, status) in [("", 2, 1), ("status", 1, 2)] {
-        let old = (def.decode)(old.as_bytes()).unwrap();
-        let mut written = (def.decode)(new.as_bytes()).unwrap();
+        let old = def.codec.decode(old.as_bytes()).unwrap();
+        let mut written = def.codec.decode(new.as_bytes()).unwrap();
         written.prepare_update(&*old, subresource);
         let value = written.to_value();
         assert_eq!(value["spec"]["replicas"], spec, "{subresource}");
@@ -69,12 +69,12 @@ fn defaults_are_stable() {
         let spec = if &*def.name == "pods" { &pod } else { &spec };
         let body =
             serde_json::json!({"metadata": {"name": "a"}, "spec": spec, "stringData": {"a": "b"}});
-        let Ok(mut object) = (def.decode_value)(body) else { continue };
+        let Ok(mut object) = def.codec.decode_value(body) else { continue };
         object.set_defaults();
         let once = object.to_value();
         object.set_defaults();
         assert_eq!(object.to_value(), once, "{}", def.name);
-        let again = (def.decode_value)(once.clone()).unwrap();
+        let again = def.codec.decode_value(once.clone()).unwrap();
         assert_eq!(again.to_value(), once, "{} reads as it was written", def.name);
     }
 }

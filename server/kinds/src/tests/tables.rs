@@ -14,7 +14,7 @@ fn row(kind: &str, fields: Value) -> String {
             _ => body[field] = value.clone(),
         }
     }
-    let object = (def.decode_value)(body).unwrap();
+    let object = def.codec.decode_value(body).unwrap();
     let cells = object.cells("2026-01-01T00:05:00Z".parse().unwrap());
     let text = |cell: &Value| cell.as_str().map_or_else(|| cell.to_string(), str::to_owned);
     let of = |priority: i32| {
@@ -26,7 +26,7 @@ fn row(kind: &str, fields: Value) -> String {
 }
 
 fn headers(kind: &str) -> String {
-    let names: Vec<&str> = crate::find(kind).unwrap().columns.iter().map(|c| c.name).collect();
+    let names: Vec<&str> = crate::find(kind).unwrap().columns.iter().map(|c| &*c.name).collect();
     names.join(",")
 }
 

@@ -168,7 +168,7 @@ mod tests {
 
     fn decode(kind: &str, body: &Value) -> Box<dyn AnyObject> {
         let def = kinds::find(&format!("{kind}.{GROUP}")).unwrap();
-        (def.decode_value)(body.clone()).unwrap()
+        def.codec.decode_value(body.clone()).unwrap()
     }
 
     #[test]

@@ -161,7 +161,7 @@ mod tests {
             access.apply(&key, Some(body.to_string().as_bytes()));
         }
         let def = kinds::find(kind).unwrap();
-        let object = (def.decode_value)(json!({"metadata": {}, "spec": spec})).unwrap();
+        let object = def.codec.decode_value(json!({"metadata": {}, "spec": spec})).unwrap();
         review(def.answered.unwrap(), &*object, sender, &access).unwrap()
     }
 

@@ -48,7 +48,7 @@ impl Bench {
     }
 
     pub(super) fn object(&self, kind: &str, body: Value) -> Box<dyn AnyObject> {
-        let mut object = (kinds::find(kind).unwrap().decode_value)(body).unwrap();
+        let mut object = kinds::find(kind).unwrap().codec.decode_value(body).unwrap();
         object.set_defaults();
         object
     }

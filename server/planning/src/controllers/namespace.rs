@@ -34,8 +34,8 @@ fn plan(round: &Round<'_>) -> Plan {
         return Plan::default();
     };
     let name = &entry.key.name;
-    let content: Vec<&Arc<Entry>> = kinds::all()
-        .iter()
+    let content: Vec<&Arc<Entry>> = kinds::Registry::builtin()
+        .stored()
         .filter(|def| def.is_namespaced())
         .flat_map(|def| round.world.in_namespace(&def.name, name))
         .collect();

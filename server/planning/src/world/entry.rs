@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kinds::Kind;
+use kinds::{Kind, Text};
 use object::{Key, Meta, selector::LabelSelector};
 
 use super::summary::{NodeSummary, PodSummary, Summary};
@@ -17,7 +17,7 @@ pub struct Entry {
     /// May lack metadata.resourceVersion; `revision` is it.
     pub body: Bytes,
     pub meta: Meta,
-    pub fields: Vec<(&'static str, String)>,
+    pub fields: Vec<(Text, String)>,
     summary: Summary,
 }
 
@@ -28,7 +28,7 @@ impl Entry {
         let meta = Meta::read(&body).ok()?;
         let def = kinds::find(&key.kind).filter(|def| !def.fields.is_empty());
         let decoded = match def {
-            Some(def) => Some((def.decode)(&body).ok()?),
+            Some(def) => Some(def.codec.decode(&body).ok()?),
             None => None,
         };
         let fields = decoded.as_ref().map_or_else(Vec::new, |object| object.fields());
