@@ -162,7 +162,12 @@ impl Executor {
                 .await
             }
             Action::SetStatus { key, body } => {
-                self.write(key, body, written, async |body, options| {
+                // A plan's earlier write of the object may have changed the annotations.
+                let mut body = body.clone();
+                if let Some(meta) = body["metadata"].as_object_mut() {
+                    meta.remove("annotations");
+                }
+                self.write(key, &body, written, async |body, options| {
                     self.client.update(key, "status", body, &options).await
                 })
                 .await

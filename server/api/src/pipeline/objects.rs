@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use kinds::Verb;
 use object::{ApiError, Reason};
-use serde_json::json;
+use serde_json::{Value, json};
 use store::Stored;
 
 use super::incoming::Incoming;
@@ -23,6 +23,16 @@ use crate::{
     },
     watch_lines,
 };
+
+/// An answer that is not stored has no metadata to make a table of.
+fn check_transformable(target: &Target, answered: &Value, view: View) -> Result<(), ApiError> {
+    if view.wanted.shape == Shape::Whole || answered["kind"] == "Status" {
+        return Ok(());
+    }
+    let name = &target.def.name;
+    let why = format!("the resource {name} does not support being converted to a Table");
+    Err(ApiError::new(Reason::NotAcceptable, why))
+}
 
 /// A page as the client wants to read it.
 fn listed(target: &Target, page: &Page, view: View) -> Response<Bytes> {
@@ -205,6 +215,7 @@ impl Api {
                 (StatusCode::OK, self.show(target, Arc::new(stored), view).await?)
             }
             Written::Answered(value) if verb == Verb::Create => {
+                check_transformable(target, &value, view)?;
                 (StatusCode::CREATED, value.to_string().into())
             }
             Written::Answered(value) => (StatusCode::OK, value.to_string().into()),

@@ -5,6 +5,7 @@
 mod access;
 mod backends;
 mod dialing;
+mod conformance;
 mod harness;
 mod in_process;
 mod lists;

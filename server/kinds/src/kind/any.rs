@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use super::{Destination, Kind, Post, Progress, Text, def::names_itself};
 
+const STATUS: &str = "status";
+
 /// An object of any kind, decoded.
 pub trait AnyObject: Any + Send + Sync {
     fn as_any(&self) -> &dyn Any;
@@ -88,6 +90,10 @@ impl<K: Kind> AnyObject for Typed<K> {
             // Whose fields these are is the writer's news, whatever part is written.
             let managed = self.0.metadata_mut().managed_fields.take();
             stored.metadata_mut().managed_fields = managed;
+            // A status may be annotated with it; labels stay, as they decide who selects the object.
+            if let (STATUS, Some(notes)) = (subresource, self.0.metadata_mut().annotations.take()) {
+                stored.metadata_mut().annotations = Some(notes);
+            }
             stored.metadata_mut().resource_version = self.0.metadata_mut().resource_version.take();
             self.0 = stored;
         }

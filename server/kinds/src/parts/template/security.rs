@@ -1,9 +1,13 @@
 //! Whose rights a pod's processes have.
 
-use k8s_openapi::api::core::v1::{PodSpec, SecurityContext};
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1::{PodSpec, SecurityContext, Sysctl};
 use object::FieldErrors;
 
 const ID: &str = "must be between 0 and 2147483647, inclusive";
+const SYSCTL: &str = "must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$";
+const SYSCTL_LENGTH_MAX: usize = 253;
 
 pub(super) fn validate_pod(spec: &PodSpec, path: &str, errors: &mut FieldErrors) {
     let Some(context) = &spec.security_context else { return };
@@ -18,6 +22,7 @@ pub(super) fn validate_pod(spec: &PodSpec, path: &str, errors: &mut FieldErrors)
     for (index, id) in context.supplemental_groups.iter().flatten().enumerate() {
         validate_id(Some(*id), &format!("{path}.supplementalGroups[{index}]"), errors);
     }
+    validate_sysctls(context.sysctls.as_deref().unwrap_or_default(), &path, errors);
     if spec.share_process_namespace == Some(true) && spec.host_pid == Some(true) {
         errors.invalid(
             format!("{path}.shareProcessNamespace"),
@@ -56,6 +61,31 @@ pub(super) fn validate_container(
             "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN",
         );
     }
+}
+
+fn validate_sysctls(sysctls: &[Sysctl], path: &str, errors: &mut FieldErrors) {
+    let mut seen = BTreeSet::new();
+    for (index, sysctl) in sysctls.iter().enumerate() {
+        let path = format!("{path}.sysctls[{index}].name");
+        if sysctl.name.is_empty() {
+            errors.required(path, "");
+        } else if !is_sysctl(&sysctl.name) {
+            errors.invalid(path, sysctl.name.as_str(), SYSCTL);
+        } else if !seen.insert(sysctl.name.replace('/', ".")) {
+            errors.duplicate(path, sysctl.name.as_str());
+        }
+    }
+}
+
+/// Names of lower-case letters, digits, `-` and `_`, joined by dots or slashes.
+fn is_sysctl(name: &str) -> bool {
+    let is_part = |part: &str| {
+        part.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-_".contains(&c))
+            && !part.is_empty()
+            && !part.starts_with(['-', '_'])
+            && !part.ends_with(['-', '_'])
+    };
+    name.len() <= SYSCTL_LENGTH_MAX && name.split(['.', '/']).all(is_part)
 }
 
 fn validate_id(id: Option<i64>, path: &str, errors: &mut FieldErrors) {

@@ -1,0 +1,13 @@
+//! The behaviours of Kubernetes' conformance suite that the API alone decides, one test for each,
+//! named after it. `tests/conformance.md` lists them.
+
+mod configuration;
+mod discovery;
+mod events;
+mod fields;
+mod lists;
+mod namespaces;
+mod nodes;
+mod operations;
+mod services;
+mod watchers;
