@@ -6,6 +6,7 @@
 pub mod browser;
 pub mod cluster;
 pub mod command;
+pub mod control_plane;
 pub mod engine;
 pub mod eventually;
 pub mod image;
@@ -13,6 +14,7 @@ pub mod load;
 
 pub use cluster::TestCluster;
 pub use command::{Output, run};
+pub use control_plane::ControlPlane;
 pub use engine::{Engine, Network};
 pub use eventually::eventually;
 pub use load::Load;

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can not go on fails")]
 
 mod bench;
+mod conformance;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use serde_json::{Value, json};

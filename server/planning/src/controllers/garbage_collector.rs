@@ -61,6 +61,11 @@ fn waits_for_dependents(entry: &Entry) -> Option<&'static str> {
         .find(|finalizer| entry.meta.finalizers.iter().any(|name| name == finalizer))
 }
 
+/// Whether an object that is being deleted goes after its dependents.
+fn waits(entry: &Entry) -> bool {
+    entry.meta.is_deleting() && waits_for_dependents(entry) == Some(FOREGROUND)
+}
+
 fn plan(round: &Round<'_>) -> Plan {
     let Some(entry) = round.world.entry(round.key) else { return Plan::default() };
     let actions = if entry.meta.is_deleting() {
@@ -131,11 +136,7 @@ fn standing(world: &World, owner: &OwnerRef, namespace: &str) -> (Standing, Opti
     let Some(key) = owners::owner_key(owner, namespace) else { return (Standing::Solid, None) };
     let standing = match world.entry(&key).filter(|entry| entry.meta.uid == owner.uid) {
         None => Standing::Absent,
-        Some(entry)
-            if entry.meta.is_deleting() && waits_for_dependents(entry) == Some(FOREGROUND) =>
-        {
-            Standing::Waiting
-        }
+        Some(entry) if waits(entry) => Standing::Waiting,
         Some(_) => Standing::Solid,
     };
     (standing, Some(key))
@@ -175,6 +176,12 @@ fn judge(world: &World, entry: &Entry) -> Vec<Action> {
             None if is(Standing::Waiting) && has_dependents => "Foreground",
             None => "Background",
         };
+        // Owners that wait for each other in a circle would wait for ever.
+        if is(Standing::Waiting) && dependents(world, entry).any(|one| waits(one)) {
+            actions.push(owners::set_owners(entry, |all| {
+                all.iter_mut().for_each(|one| one["blockOwnerDeletion"] = false.into());
+            }));
+        }
         actions.push(Action::Delete {
             key: entry.key.clone(),
             uid: entry.meta.uid.clone(),
@@ -259,6 +266,17 @@ mod tests {
         ]);
         assert_eq!(shown(&lab, "a"), "", "b blocks it");
         assert!(shown(&lab, "b").contains("delete configmaps/d/b"));
+        lab.settle(&[CONTROLLER]);
+        assert_eq!(lab.world.of_kind("configmaps").count(), 0);
+    }
+
+    #[test]
+    fn a_circle_of_owners_goes() {
+        let mut lab = Lab::with([
+            deleting(map("a", &[("c", "c-uid")]), FOREGROUND),
+            map("b", &[("a", "a-uid")]),
+            map("c", &[("b", "b-uid")]),
+        ]);
         lab.settle(&[CONTROLLER]);
         assert_eq!(lab.world.of_kind("configmaps").count(), 0);
     }

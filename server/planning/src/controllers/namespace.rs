@@ -13,6 +13,8 @@ pub const CONTROLLER: Controller =
 
 pub(super) const NAMESPACES: &str = "namespaces";
 
+const PODS: &str = "pods";
+
 /// So many objects are deleted by one plan; the next one goes on.
 const BURST_MAX: usize = 200;
 
@@ -39,8 +41,11 @@ fn plan(round: &Round<'_>) -> Plan {
         .filter(|def| def.is_namespaced())
         .flat_map(|def| round.world.in_namespace(&def.name, name))
         .collect();
+    // What pods use is kept until they have ended.
+    let has_pods = content.iter().any(|object| &*object.key.kind == PODS);
     let mut actions: Vec<Action> = content
         .iter()
+        .filter(|object| !has_pods || &*object.key.kind == PODS)
         .filter(|object| !object.meta.is_deleting())
         .take(BURST_MAX)
         .map(|object| Action::Delete {
@@ -179,6 +184,16 @@ mod tests {
             "only if empty d\nupdate namespaces/d/finalize\n"
         );
         assert!(lab.world.entry(&Key::new("configmaps", "e", "b")).is_some());
+    }
+
+    #[test]
+    fn pods_go_before_what_they_use() {
+        let mut lab = lab();
+        lab.put(json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "p", "namespace": "d"}, "spec": {"containers": []}}));
+        assert_eq!(lab.plan(&CONTROLLER, &key()).to_string(), "delete pods/d/p\n");
+        lab.remove(&Key::new(PODS, "d", "p"));
+        assert_eq!(lab.plan(&CONTROLLER, &key()).to_string(), "delete configmaps/d/a\n");
     }
 
     #[test]

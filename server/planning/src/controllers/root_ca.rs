@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use object::Key;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::namespace::NAMESPACES;
 use crate::{Action, Change, Controller, Entry, Plan, Round, World};
@@ -18,6 +18,7 @@ pub const CONTROLLER: Controller = Controller {
 
 const CONFIG_MAPS: &str = "configmaps";
 const NAME: &str = "kube-root-ca.crt";
+const CERTIFICATE: &str = "ca.crt";
 const SOURCE: &str = "kube-system";
 
 fn keys_for(change: &Change, world: &World) -> Vec<Key> {
@@ -36,25 +37,35 @@ fn plan(round: &Round<'_>) -> Plan {
     if namespace.meta.is_deleting() || &*namespace.key.name == SOURCE {
         return Plan::default();
     }
-    let certificate =
-        |entry: &Arc<Entry>| entry.decode::<kinds::config_map::ConfigMap>()?.data?.remove("ca.crt");
-    let source = round.world.entry(&Key::new(CONFIG_MAPS, SOURCE, NAME));
-    let Some(wanted) = source.and_then(certificate) else { return Plan::default() };
+    let data_of = |entry: &Arc<Entry>| entry.decode::<kinds::config_map::ConfigMap>()?.data;
+    let source = round.world.entry(&Key::new(CONFIG_MAPS, SOURCE, NAME)).and_then(data_of);
+    let Some(wanted) = source.and_then(|mut data| data.remove(CERTIFICATE)) else {
+        return Plan::default();
+    };
     let key = Key::new(CONFIG_MAPS, &namespace.key.name, NAME);
-    let data = json!({"ca.crt": wanted});
+    let data = json!({CERTIFICATE: wanted});
     let action = match round.world.entry(&key) {
         None => Action::Create {
             body: json!({"apiVersion": "v1", "kind": "ConfigMap",
                 "metadata": {"name": NAME, "namespace": &*key.namespace}, "data": data}),
             key,
         },
-        Some(old) if certificate(old).as_ref() == Some(&wanted) => return Plan::default(),
-        Some(old) => Action::Patch {
-            patch: json!({"metadata": {"uid": old.meta.uid,
-                "resourceVersion": old.revision.to_string()}, "data": data}),
-            key,
-            subresource: "",
-        },
+        Some(old) => {
+            let there = json!(data_of(old).unwrap_or_default());
+            if there == data {
+                return Plan::default();
+            }
+            // What others have put beside the certificate goes.
+            let mut patched = there;
+            patched.as_object_mut().into_iter().flatten().for_each(|(_, v)| *v = Value::Null);
+            patched[CERTIFICATE] = wanted.into();
+            Action::Patch {
+                patch: json!({"metadata": {"uid": old.meta.uid,
+                    "resourceVersion": old.revision.to_string()}, "data": patched}),
+                key,
+                subresource: "",
+            }
+        }
     };
     Plan { actions: vec![action], ..Plan::default() }
 }
