@@ -4,8 +4,8 @@
 
 mod access;
 mod backends;
-mod dialing;
 mod conformance;
+mod dialing;
 mod harness;
 mod in_process;
 mod lists;
