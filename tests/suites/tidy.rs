@@ -11,11 +11,12 @@ use std::{
 /// Each room and the rooms that it may depend on.
 const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("object", &[]),
+    ("expression", &["object"]),
     ("kinds", &["object"]),
     ("planning", &["kinds", "object"]),
     ("store", &["object"]),
     ("client", &["object", "kinds"]),
-    ("api", &["store", "client", "planning", "kinds", "object"]),
+    ("api", &["store", "client", "planning", "expression", "kinds", "object"]),
     ("engine", &["planning", "client", "kinds", "object"]),
     ("node", &["planning", "client", "kinds", "object"]),
     ("edge", &["planning", "client", "kinds", "object"]),
