@@ -90,7 +90,8 @@ impl Api {
         if options.dry_run {
             return Ok(self.store.get(key).map_or(0, |stored| stored.revision));
         }
-        self.store.commit(store::Transaction { writes, fence: options.fence.clone() }).await
+        let fence = options.fence.clone();
+        self.store.commit(store::Transaction { writes, fence, audit: None }).await
     }
 }
 

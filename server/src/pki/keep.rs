@@ -33,7 +33,7 @@ pub(super) async fn keep(
         expected: Expected::Absent,
         body: Some(encode(name, secret_type, &made)),
     };
-    match store.commit(Transaction { writes: vec![write], fence: None }).await {
+    match store.commit(Transaction { writes: vec![write], ..Transaction::default() }).await {
         Ok(_) => return Ok(made),
         Err(StoreError::Precondition { .. }) => {}
         // Perhaps it was written: what is there then is the answer.

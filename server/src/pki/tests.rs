@@ -25,7 +25,10 @@ async fn a_damaged_secret_is_named() {
     let key = object::Key::new("secrets", "kube-system", TOKEN_KEY_SECRET);
     let body = bytes::Bytes::from_static(br#"{"metadata":{},"data":{"private.pem":"!"}}"#);
     let write = store::Write { key, expected: store::Expected::Any, body: Some(body) };
-    store.commit(store::Transaction { writes: vec![write], fence: None }).await.unwrap();
+    store
+        .commit(store::Transaction { writes: vec![write], ..store::Transaction::default() })
+        .await
+        .unwrap();
     let Err(error) = signing_key(&*store).await else { panic!("a damaged key was taken") };
     let message = error.to_string();
     assert!(message.contains("kube-system/longshore-token-key is damaged"), "{message}");

@@ -4,6 +4,7 @@
 //! **Invariant:** knows no kind. Revisions are committed in order; a watcher can not miss one. The
 //! only room that names sqlx.
 
+mod audit;
 mod cache;
 pub mod embedded;
 mod limits;
@@ -15,6 +16,7 @@ mod watch;
 
 use std::sync::Arc;
 
+pub use audit::{Audit, AuditEvent, AuditQuery};
 pub use limits::Limits;
 pub use memory::Memory;
 pub use postgres::{OpenError, Postgres, PostgresOptions};
@@ -65,6 +67,8 @@ pub struct Fence {
 pub struct Transaction {
     pub writes: Vec<Write>,
     pub fence: Option<Fence>,
+    /// The act that this is, kept with the first write's revision if and only if it is accepted.
+    pub audit: Option<Audit>,
 }
 
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
@@ -161,6 +165,12 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Future`] may come at once or as the stream's only item. To be polled inside a
     /// tokio runtime.
     fn watch(&self, range: Range, after: u64) -> Result<WatchStream, StoreError>;
+
+    /// Keeps acts that wrote nothing: refusals, and reads of secrets.
+    async fn record(&self, acts: Vec<Audit>) -> Result<(), StoreError>;
+
+    /// Acts of every copy, the newest first.
+    async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError>;
 
     /// Takes or renews a lease by name for a holder: the epoch if the holder has it now. A lease
     /// not renewed within `ttl_ms` may be taken, which raises the epoch; its own holder may still

@@ -21,6 +21,9 @@ pub struct Limits {
     pub recent_bytes_max: usize,
     /// How often an idle watch is told how far it has seen.
     pub progress_interval: Duration,
+    /// Acts that the audit keeps, and for how long.
+    pub audit_count_max: usize,
+    pub audit_age_max: Duration,
 }
 
 impl Default for Limits {
@@ -33,6 +36,8 @@ impl Default for Limits {
             recent_age: Duration::from_secs(2),
             recent_bytes_max: 64 << 20,
             progress_interval: Duration::from_secs(5),
+            audit_count_max: 1_000_000,
+            audit_age_max: Duration::from_secs(30 * 24 * 3600),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The store in memory alone, for tests and the simulator. It obeys the same contract suite as the
 //! Postgres store.
 
+mod audit;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -12,7 +14,8 @@ use object::Key;
 use tokio::time::Instant;
 
 use crate::{
-    Change, Limits, Range, Snapshot, Store, StoreError, Stored, Transaction, WatchStream,
+    Audit, AuditEvent, AuditQuery, Change, Limits, Range, Snapshot, Store, StoreError, Stored,
+    Transaction, WatchStream,
     cache::{Cache, Entry, Objects, select},
     transaction,
     watch::{self, History},
@@ -24,6 +27,7 @@ pub struct Memory {
     /// Its lock orders the writers, as the counter's row does in Postgres.
     leases: Mutex<HashMap<String, Lease>>,
     history: Arc<NoHistory>,
+    acts: audit::Acts,
 }
 
 #[derive(Default)]
@@ -43,7 +47,7 @@ impl Memory {
     pub fn new(limits: Limits) -> Self {
         let cache = Arc::new(Cache::new(limits.for_memory(), Objects::new(), 0));
         let history = Arc::new(NoHistory { cache: cache.clone() });
-        Self { cache, leases: Mutex::default(), history }
+        Self { cache, leases: Mutex::default(), history, acts: audit::Acts::new(&limits) }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Lease>> {
@@ -77,7 +81,17 @@ impl Store for Memory {
             .collect();
         let newest = entries.last().map_or(before, |entry| entry.revision);
         self.cache.apply(entries, newest);
+        self.acts.keep(transaction.audit.map(|act| (act, Some(first))));
         Ok(first)
+    }
+
+    async fn record(&self, acts: Vec<Audit>) -> Result<(), StoreError> {
+        self.acts.keep(acts.into_iter().map(|act| (act, None)));
+        Ok(())
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError> {
+        Ok(self.acts.read(query))
     }
 
     async fn catch_up(&self) -> Result<u64, StoreError> {

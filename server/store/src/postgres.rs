@@ -1,6 +1,7 @@
 //! The store in Postgres. Writes go through one task, which commits all that wait in one batch;
 //! reads are served from memory, which follows the log.
 
+mod audit;
 mod batch;
 mod compaction;
 mod connect;
@@ -25,7 +26,8 @@ use tokio::{
 
 use self::{batch::Request, envelope::Envelope, follower::Follower, writer::Writer};
 use crate::{
-    Limits, Range, Snapshot, Store, StoreError, Stored, Transaction, WatchStream,
+    Audit, AuditEvent, AuditQuery, Limits, Range, Snapshot, Store, StoreError, Stored, Transaction,
+    WatchStream,
     cache::{rewind, select},
     transaction,
     watch::{self, History},
@@ -104,6 +106,7 @@ impl Postgres {
     /// When Postgres is away.
     pub async fn compact(&self) -> Result<(), StoreError> {
         while compaction::step(&self.follower, &self.limits).await? {}
+        while audit::forget(self.pool(), &self.limits).await? {}
         Ok(())
     }
 
@@ -171,6 +174,14 @@ impl Store for Postgres {
             return Err(StoreError::Compacted { asked: after, oldest });
         }
         Ok(watch::open(cache.clone(), self.follower.clone(), range, after))
+    }
+
+    async fn record(&self, acts: Vec<Audit>) -> Result<(), StoreError> {
+        audit::record(self.pool(), self.follower.envelope(), acts).await
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError> {
+        audit::read(self.pool(), self.follower.envelope(), query).await
     }
 
     async fn acquire(

@@ -148,7 +148,7 @@ mod tests {
         let began = Instant::now();
         // The second write changes nothing, but has a revision.
         let writes = vec![write("a", Some("1")), write("absent", None)];
-        store.commit(Transaction { writes, fence: None }).await.unwrap();
+        store.commit(Transaction { writes, ..Transaction::default() }).await.unwrap();
         let change = watch.next().await.unwrap().unwrap();
         assert!(matches!(change, WatchEvent::Change(change) if change.revision == 1));
         let progress = watch.next().await.unwrap().unwrap();

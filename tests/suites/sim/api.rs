@@ -290,7 +290,7 @@ impl Api {
         });
         let write = Write { key: key.clone(), expected, body: body.clone() };
         let fence = fence.map(|f| store::Fence { lease: f.lease.clone(), epoch: f.epoch });
-        let commit = self.store.commit(Transaction { writes: vec![write], fence });
+        let commit = self.store.commit(Transaction { writes: vec![write], fence, audit: None });
         let revision = commit.now_or_never().expect("the memory store does not wait")?;
         let mut state = self.state();
         let before = state.values.remove(key).map(|(_, value)| value);

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use object::Key;
 use tokio::sync::oneshot;
 
-use super::envelope::Envelope;
+use super::{audit::Acts, envelope::Envelope};
 use crate::{Expected, StoreError, Transaction, cache::Entry};
 
 const WRITES_MAX: usize = 512;
@@ -28,11 +28,14 @@ pub(super) struct Request {
 
 impl Request {
     pub(super) fn new(
-        transaction: Transaction,
+        mut transaction: Transaction,
         envelope: &Envelope,
     ) -> (Self, oneshot::Receiver<Result<u64, StoreError>>) {
         let seal = |write: &crate::Write| Some(envelope.seal(&write.key, write.body.as_ref()?));
         let sealed = transaction.writes.iter().map(seal).collect();
+        if let Some(act) = &mut transaction.audit {
+            envelope.seal_act(act);
+        }
         let (answer, answered) = oneshot::channel();
         (Self { transaction, sealed, answer }, answered)
     }
@@ -96,12 +99,20 @@ pub(super) struct Arrays<'r> {
     /// Absent when no transaction has a fence.
     pub(super) fences: Option<Vec<Option<&'r str>>>,
     pub(super) epochs: Option<Vec<Option<i64>>>,
+    pub(super) acts: Acts<'r>,
 }
 
 impl<'r> Arrays<'r> {
     pub(super) fn of(round: &'r Round) -> Self {
         let mut arrays = Self::default();
+        let mut position = 1;
         for (member, request) in (1..).zip(round) {
+            if let (Some(act), false) =
+                (&request.transaction.audit, request.transaction.writes.is_empty())
+            {
+                arrays.acts.push(position, act);
+            }
+            position += i32::try_from(request.transaction.writes.len()).expect("a batch is small");
             for (write, body) in request.transaction.writes.iter().zip(&request.sealed) {
                 arrays.kinds.push(&write.key.kind);
                 arrays.namespaces.push(&write.key.namespace);
@@ -202,7 +213,8 @@ mod tests {
             expected: Expected::Any,
             body: Some(Bytes::from_static(b"{}")),
         };
-        let transaction = Transaction { writes: keys.iter().map(write).collect(), fence: None };
+        let writes = keys.iter().map(write).collect();
+        let transaction = Transaction { writes, ..Transaction::default() };
         Request::new(transaction, &Envelope::new(&[0; 32], |_| false)).0
     }
 

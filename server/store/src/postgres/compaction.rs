@@ -1,11 +1,12 @@
 //! Drops the oldest part of the log, in small steps: first the counter's row gives it up, which is
-//! quick and under its lock; then the rows go, which locks nobody out.
+//! quick and under its lock; then the rows go, which locks nobody out. The audit is shortened
+//! beside it.
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
-use super::{batch::unsigned, connect, follower::Follower};
+use super::{audit, batch::unsigned, connect, follower::Follower};
 use crate::{Limits, StoreError};
 
 const INTERVAL: Duration = Duration::from_secs(20);
@@ -15,6 +16,7 @@ pub(super) async fn run(follower: Arc<Follower>, limits: Limits) {
     loop {
         sleep(INTERVAL).await;
         while step(&follower, &limits).await.unwrap_or(false) {}
+        while audit::forget(follower.pool(), &limits).await.unwrap_or(false) {}
     }
 }
 

@@ -10,6 +10,8 @@ use chacha20poly1305::{
 };
 use object::{Key, KindName};
 
+use crate::Audit;
+
 const MARK: [u8; 2] = [0, 1];
 const NONCE_BYTES: usize = 24;
 const PROOF: &[u8] = b"longshore";
@@ -44,6 +46,23 @@ impl Envelope {
         self.decrypt(&stored, &bound_to(key)).map(Bytes::from)
     }
 
+    /// Seals what an act says about a secret.
+    pub(super) fn seal_act(&self, act: &mut Audit) {
+        if let Some(diff) = &act.diff
+            && (self.is_secret)(&act.key.kind)
+        {
+            act.diff = Some(self.encrypt(diff, &bound_as_diff(&act.key)).into());
+        }
+    }
+
+    /// The diff of what Postgres has; none when it was sealed with another key.
+    pub(super) fn open_diff(&self, key: &Key, stored: Vec<u8>) -> Option<Bytes> {
+        if stored.first() != Some(&0) {
+            return Some(stored.into());
+        }
+        self.decrypt(&stored, &bound_as_diff(key)).ok().map(Bytes::from)
+    }
+
     /// Something only the same key accepts.
     pub(super) fn proof(&self) -> Vec<u8> {
         self.encrypt(PROOF, b"proof")
@@ -74,6 +93,11 @@ impl Envelope {
 
 fn bound_to(key: &Key) -> Vec<u8> {
     [key.kind.as_bytes(), key.namespace.as_bytes(), key.name.as_bytes()].join(&0)
+}
+
+/// No diff passes for a body, nor the other way round.
+fn bound_as_diff(key: &Key) -> Vec<u8> {
+    [b"audit", &*bound_to(key)].join(&0)
 }
 
 #[cfg(test)]

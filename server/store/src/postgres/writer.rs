@@ -170,6 +170,9 @@ async fn call(
     round: &Round,
 ) -> Result<Reply, sqlx::Error> {
     let arrays = Arrays::of(round);
+    if !arrays.acts.is_empty() {
+        return call_audited(connection, copy, &arrays).await;
+    }
     let row = sqlx::query!(
         r#"SELECT before AS "before!", refused, current AS "current: Vec<Option<i64>>", fenced
            FROM commit_batch($1, $2, $3, $4, $5, $6, $7, $8, $9)"#,
@@ -182,6 +185,46 @@ async fn call(
         &arrays.members,
         arrays.fences as _,
         arrays.epochs as _,
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(Reply {
+        before: row.before,
+        refused: row.refused.unwrap_or_default(),
+        current: row.current.unwrap_or_default(),
+        fenced: row.fenced.unwrap_or_default(),
+    })
+}
+
+async fn call_audited(
+    connection: &mut PgConnection,
+    copy: &str,
+    arrays: &Arrays<'_>,
+) -> Result<Reply, sqlx::Error> {
+    let acts = &arrays.acts;
+    let row = sqlx::query!(
+        r#"SELECT before AS "before!", refused, current AS "current: Vec<Option<i64>>", fenced
+           FROM commit_audited($1, $2, $3, $4, $5, $6, $7, $8, $9,
+                               $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"#,
+        copy,
+        &arrays.kinds as _,
+        &arrays.namespaces as _,
+        &arrays.names as _,
+        &arrays.expected,
+        &arrays.bodies as _,
+        &arrays.members,
+        arrays.fences.as_deref() as _,
+        arrays.epochs.as_deref() as _,
+        &acts.at,
+        &acts.users as _,
+        &acts.verbs as _,
+        &acts.kinds as _,
+        &acts.namespaces as _,
+        &acts.names as _,
+        &acts.codes,
+        &acts.befores as _,
+        &acts.details as _,
+        &acts.diffs as _,
     )
     .fetch_one(connection)
     .await?;

@@ -19,6 +19,8 @@ pub(crate) const LIMITS: Limits = Limits {
     recent_age: Duration::ZERO,
     recent_bytes_max: 1 << 20,
     progress_interval: Duration::from_millis(20),
+    audit_count_max: 40,
+    audit_age_max: Duration::from_secs(3600),
 };
 
 /// Copies of a server over the same data.
@@ -46,7 +48,7 @@ pub(crate) fn write(path: &str, expected: Expected, body: Option<&str>) -> Write
 }
 
 pub(crate) fn all_of(writes: impl IntoIterator<Item = Write>) -> Transaction {
-    Transaction { writes: writes.into_iter().collect(), fence: None }
+    Transaction { writes: writes.into_iter().collect(), ..Transaction::default() }
 }
 
 pub(crate) fn put(path: &str, body: &str) -> Transaction {

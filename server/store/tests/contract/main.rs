@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's failure is its message")]
 
+mod auditing;
 mod embedded;
 mod fixture;
 mod leases;
@@ -35,6 +36,9 @@ macro_rules! contract {
             watching: what_is_compacted_is_gone,
             watching: the_future_is_refused,
             watching: watches_of_all_copies_see_all_writers,
+            auditing: acts_are_kept_with_what_they_wrote,
+            auditing: acts_are_found_by_what_they_say,
+            auditing: the_oldest_acts_are_forgotten,
             leases: a_lease_is_taken_over_when_it_expires,
             leases: a_released_lease_is_free_at_once,
             leases: the_fence_stops_an_old_holder,
