@@ -80,7 +80,7 @@ impl Kind for Deployment {
             check::nonnegative(value, &format!("spec.{field}"), errors);
         }
         selector::validate_owner(&spec.selector, Some(&spec.template), "deployment", errors);
-        template::validate_template(&spec.template, errors);
+        template::validate_template(&spec.template, "ReplicaSet", errors);
         strategy::validate(spec.strategy.as_ref(), errors);
         let ready = spec.min_ready_seconds.unwrap_or_default();
         if let Some(deadline) = spec.progress_deadline_seconds.filter(|deadline| *deadline <= ready)

@@ -63,7 +63,7 @@ impl Kind for ReplicaSet {
         check::nonnegative(spec.min_ready_seconds, "spec.minReadySeconds", errors);
         selector::validate_owner(&spec.selector, spec.template.as_ref(), "deployment", errors);
         match &spec.template {
-            Some(template) => template::validate_template(template, errors),
+            Some(template) => template::validate_template(template, "ReplicaSet", errors),
             None => errors.required("spec.template", ""),
         }
     }

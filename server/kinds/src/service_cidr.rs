@@ -1,13 +1,14 @@
 //! ServiceCIDR: a range that services' IPs are taken from.
 
-use std::net::IpAddr;
-
 use k8s_openapi::api::networking::v1;
 use object::FieldErrors;
 
 use crate::{
     Column, Kind, Subresource, column,
-    parts::{cells, check},
+    parts::{
+        cells, check,
+        network::{CIDR, Cidr},
+    },
 };
 
 pub struct ServiceCIDR;
@@ -37,12 +38,8 @@ impl Kind for ServiceCIDR {
             errors.required("spec.cidrs", "at least one CIDR required");
         }
         for (index, cidr) in cidrs.iter().enumerate() {
-            if !is_cidr(cidr) {
-                errors.invalid(
-                    format!("spec.cidrs[{index}]"),
-                    cidr.as_str(),
-                    "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)",
-                );
+            if Cidr::parse(cidr).is_none() {
+                errors.invalid(format!("spec.cidrs[{index}]"), cidr.as_str(), CIDR);
             }
         }
     }
@@ -52,14 +49,4 @@ impl Kind for ServiceCIDR {
             errors.invalid("spec.cidrs", check::shown(&new.spec), check::IMMUTABLE);
         }
     }
-}
-
-fn is_cidr(text: &str) -> bool {
-    let Some((address, prefix)) = text.split_once('/') else { return false };
-    let bits = match address.parse::<IpAddr>() {
-        Ok(IpAddr::V4(_)) => 32,
-        Ok(IpAddr::V6(_)) => 128,
-        Err(_) => return false,
-    };
-    prefix.parse::<u8>().is_ok_and(|prefix| prefix <= bits)
 }

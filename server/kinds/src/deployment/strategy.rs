@@ -46,20 +46,9 @@ fn validate_rolling(rolling: &RollingUpdateDeployment, errors: &mut FieldErrors)
     let found = errors.0.len();
     check::int_or_percent(unavailable, UNAVAILABLE, errors);
     check::int_or_percent(surge, SURGE, errors);
-    if errors.0.len() == found && amount(unavailable) == 0 && amount(surge) == 0 {
+    if errors.0.len() == found && check::amount(unavailable) == 0 && check::amount(surge) == 0 {
         let why = "may not be 0 when `maxSurge` is 0";
         errors.invalid(UNAVAILABLE, check::shown(unavailable), why);
     }
-    if matches!(unavailable, IntOrString::String(text) if check::percent(text).is_some_and(|p| p > 100))
-    {
-        errors.invalid(UNAVAILABLE, check::shown(unavailable), "must not be greater than 100%");
-    }
-}
-
-/// The number or the percentage.
-fn amount(value: &IntOrString) -> u64 {
-    match value {
-        IntOrString::Int(number) => number.unsigned_abs().into(),
-        IntOrString::String(text) => check::percent(text).unwrap_or_default(),
-    }
+    check::at_most_all(unavailable, UNAVAILABLE, errors);
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 #[derive(Clone, Copy)]
 pub struct Column<T: 'static> {
     pub name: &'static str,
-    /// `string`, `integer` or `date`.
+    /// `string`, `integer`, `boolean` or `date`.
     pub kind: &'static str,
     pub description: &'static str,
     /// 0 is always shown, 1 with `-o wide`.
@@ -23,6 +23,11 @@ impl<T> Column<T> {
     #[must_use]
     pub const fn integer(self) -> Self {
         Self { kind: "integer", ..self }
+    }
+
+    #[must_use]
+    pub const fn boolean(self) -> Self {
+        Self { kind: "boolean", ..self }
     }
 
     /// Shown with `-o wide` only.

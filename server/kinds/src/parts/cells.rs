@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use k8s_openapi::{
     Metadata,
     api::core::v1::PodSpec,
-    apimachinery::pkg::apis::meta::v1::{
-        LabelSelector, LabelSelectorRequirement, ObjectMeta, Time,
+    apimachinery::pkg::{
+        apis::meta::v1::{LabelSelector, LabelSelectorRequirement, ObjectMeta, Time},
+        util::intstr::IntOrString,
     },
 };
 use serde_json::Value;
@@ -77,6 +78,25 @@ pub fn or_none(text: Option<&str>) -> Value {
     text.filter(|text| !text.is_empty()).unwrap_or(NONE).into()
 }
 
+/// The text, or nothing.
+pub fn text(text: Option<&str>) -> Value {
+    text.unwrap_or_default().into()
+}
+
+/// The text, or `<unset>` when there is none.
+pub fn or_unset(text: Option<&str>) -> Value {
+    text.filter(|text| !text.is_empty()).unwrap_or("<unset>").into()
+}
+
+/// A number or a percentage, or `N/A`.
+pub fn amount(value: Option<&IntOrString>) -> Value {
+    match value {
+        Some(IntOrString::Int(number)) => number.to_string().into(),
+        Some(IntOrString::String(text)) => text.as_str().into(),
+        None => "N/A".into(),
+    }
+}
+
 /// `a=b,c=d`, or `<none>`.
 pub fn labels(labels: Option<&BTreeMap<String, String>>) -> Value {
     let pairs: Vec<String> =
@@ -122,6 +142,11 @@ pub fn container_images(spec: Option<&PodSpec>) -> Value {
 
 fn join<'a>(parts: impl Iterator<Item = &'a str>) -> Value {
     parts.collect::<Vec<_>>().join(",").into()
+}
+
+/// A selector as a wide column shows it, `<none>` when it is empty or absent.
+pub fn maybe_selector(labels: Option<&LabelSelector>) -> Value {
+    or_none(labels.map(selector).as_deref())
 }
 
 /// The first three and how many more there are, or `empty`.

@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, util::intstr::IntOrString};
 use object::{FieldErrors, error::Problem, name};
 use serde::Serialize;
 use serde_json::Value;
 
 pub(crate) const IMMUTABLE: &str = "field is immutable";
+const POSITIVE: &str = "must be greater than zero";
 pub(crate) const NEGATIVE: &str = "must be greater than or equal to 0";
 const PORT: &str = "must be between 1 and 65535, inclusive";
 const IP: &str = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
@@ -21,6 +22,54 @@ pub(crate) fn shown(value: &impl Serialize) -> Value {
 
 pub(crate) fn is_blank(text: Option<&str>) -> bool {
     text.is_none_or(str::is_empty)
+}
+
+/// Sets a field that is absent or empty.
+pub(crate) fn default_text(field: &mut Option<String>, text: &str) {
+    if is_blank(field.as_deref()) {
+        *field = Some(text.to_owned());
+    }
+}
+
+/// Writes quantities in their canonical form; what is none is validation's to refuse.
+pub(crate) fn canonicalize(list: &mut BTreeMap<String, Quantity>) {
+    list.values_mut().for_each(canonicalize_one);
+}
+
+pub(crate) fn canonicalize_one(quantity: &mut Quantity) {
+    if let Ok(parsed) = quantity.0.parse::<object::quantity::Quantity>() {
+        quantity.0 = parsed.to_string();
+    }
+}
+
+/// What a quantity is worth, unless it is none: that is said of it.
+pub(crate) fn quantity(
+    quantity: &Quantity,
+    path: &str,
+    errors: &mut FieldErrors,
+) -> Option<object::quantity::Quantity> {
+    match quantity.0.parse::<object::quantity::Quantity>() {
+        Ok(parsed) => Some(parsed),
+        Err(why) => {
+            errors.invalid(path, quantity.0.as_str(), why.to_string());
+            None
+        }
+    }
+}
+
+/// A quantity above zero.
+pub(crate) fn positive_quantity(given: &Quantity, path: &str, errors: &mut FieldErrors) {
+    let parsed = quantity(given, path, errors);
+    if parsed.is_some_and(|quantity| quantity.is_zero() || quantity.is_negative()) {
+        errors.invalid(path, given.0.as_str(), POSITIVE);
+    }
+}
+
+/// A quantity that is not below zero.
+pub(crate) fn nonnegative_quantity(given: &Quantity, path: &str, errors: &mut FieldErrors) {
+    if quantity(given, path, errors).is_some_and(object::quantity::Quantity::is_negative) {
+        errors.invalid(path, given.0.as_str(), NEGATIVE);
+    }
 }
 
 pub(crate) fn nonnegative<N: Into<i64> + Copy>(
@@ -123,6 +172,21 @@ pub(crate) fn ip(address: &str, path: &str, errors: &mut FieldErrors) {
     }
 }
 
+/// `acme.io/foo`, or nothing.
+pub(crate) fn domain_path(text: &str, path: &str, errors: &mut FieldErrors) {
+    if text.is_empty() {
+        return;
+    }
+    match text.split_once('/') {
+        Some((domain, rest)) if !domain.is_empty() && !rest.is_empty() => {
+            if let Err(why) = name::subdomain(domain) {
+                errors.invalid(path, domain, why);
+            }
+        }
+        _ => errors.invalid(path, text, "must be a domain-prefixed path (such as \"acme.io/foo\")"),
+    }
+}
+
 /// A path without `..` that does not begin at the root.
 pub(crate) fn relative_path(path: &str, at: &str, errors: &mut FieldErrors) {
     if path.starts_with('/') {
@@ -188,6 +252,33 @@ pub(crate) fn percent(text: &str) -> Option<u64> {
         return None;
     }
     Some(digits.parse().unwrap_or(u64::MAX))
+}
+
+/// The number, or the percentage.
+pub(crate) fn amount(value: &IntOrString) -> u64 {
+    match value {
+        IntOrString::Int(number) => number.unsigned_abs().into(),
+        IntOrString::String(text) => percent(text).unwrap_or_default(),
+    }
+}
+
+/// No more than there are.
+pub(crate) fn at_most_all(value: &IntOrString, path: &str, errors: &mut FieldErrors) {
+    if matches!(value, IntOrString::String(text) if percent(text).is_some_and(|p| p > 100)) {
+        errors.invalid(path, shown(value), "must not be greater than 100%");
+    }
+}
+
+/// Refuses a field that is not what it was.
+pub(crate) fn immutable<T: PartialEq + Serialize>(
+    new: &T,
+    old: &T,
+    path: &str,
+    errors: &mut FieldErrors,
+) {
+    if new != old {
+        errors.invalid(path, shown(new), IMMUTABLE);
+    }
 }
 
 /// A name that may stand once in a list.

@@ -144,7 +144,7 @@ impl Decoder {
             (Some(value), _) => value,
             (None, Type::Message(_)) => Value::Object(Map::new()),
             (None, _) if field.shape == Shape::MapOfListMessages => Value::Array(Vec::new()),
-            (None, Type::Integer) => 0.into(),
+            (None, Type::Integer | Type::Double) => 0.into(),
             (None, Type::Bool) => false.into(),
             (None, Type::Special(_)) => Value::Null,
             (None, Type::Text | Type::Bytes) => "".into(),
@@ -177,12 +177,18 @@ impl Decoder {
         Ok(Some(match (kind, raw) {
             (Type::Integer, Raw::Number(number)) => (number as i64).into(),
             (Type::Bool, Raw::Number(number)) => (number != 0).into(),
+            (Type::Double, Raw::Double(bits)) => number(f64::from_bits(bits)),
             (Type::Text, Raw::Bytes(bytes)) => text(bytes)?,
             (Type::Bytes, Raw::Bytes(bytes)) => STANDARD.encode(bytes).into(),
             (Type::Special(special), Raw::Bytes(bytes)) => return special.decode(bytes),
             (Type::Message(message), Raw::Bytes(bytes)) => {
                 let mut object = Map::new();
                 self.message(message, bytes, &mut object)?;
+                let message = table().get(message);
+                if message.choice {
+                    let mut last = message.fields.iter().rev();
+                    return Ok(last.find_map(|field| object.remove(field.name)));
+                }
                 Value::Object(object)
             }
             _ => return Err(ProtobufError::FieldType(name)),
@@ -197,6 +203,15 @@ fn is_zero(value: &Value) -> bool {
         Value::Bool(flag) => !flag,
         Value::Number(number) => number.as_i64() == Some(0),
         _ => false,
+    }
+}
+
+/// A whole number is written without a point.
+fn number(double: f64) -> Value {
+    if double.fract() == 0.0 && double.abs() < 1e15 {
+        (double as i64).into()
+    } else {
+        double.into()
     }
 }
 

@@ -11,6 +11,8 @@ const TABLE: &str = include_str!("../../data/messages.tsv");
 #[derive(Debug)]
 pub(super) struct Message {
     pub fields: Vec<Field>,
+    /// Whether it stands for the last of its fields: a schema, or whether there may be one.
+    pub choice: bool,
 }
 
 #[derive(Debug)]
@@ -42,6 +44,7 @@ pub(super) enum Type {
     Text,
     Integer,
     Bool,
+    Double,
     Bytes,
     Special(Special),
     /// An index into the table.
@@ -117,8 +120,9 @@ impl Field {
 fn read_message(line: &'static str, names: &BTreeMap<&'static str, usize>) -> Message {
     let (name, fields) = line.split_once('\t').unwrap_or((line, ""));
     let package = name.rsplit_once('.').expect("a message's name has a package").0;
+    let choice = fields.contains('|');
     let fields = fields.split_whitespace().map(|text| read_field(text, package, names)).collect();
-    Message { fields }
+    Message { fields, choice }
 }
 
 fn read_field(text: &'static str, package: &str, names: &BTreeMap<&'static str, usize>) -> Field {
@@ -128,8 +132,8 @@ fn read_field(text: &'static str, package: &str, names: &BTreeMap<&'static str, 
     let (shape, kind) = read_shape(kind);
     Field {
         number: number.parse().expect("a field has a number"),
-        name: name.trim_start_matches(['?', '!', '<']),
-        kept: name.starts_with(['?', '!']),
+        name: name.trim_start_matches(['?', '!', '<', '|']),
+        kept: name.starts_with(['?', '!', '|']),
         optional: name.starts_with('?'),
         inline: name.starts_with('<'),
         shape,
@@ -155,6 +159,7 @@ fn read_type(kind: &str, package: &str, names: &BTreeMap<&'static str, usize>) -
         "s" => Type::Text,
         "i" => Type::Integer,
         "b" => Type::Bool,
+        "d" => Type::Double,
         "y" => Type::Bytes,
         _ => {
             let name =

@@ -14,7 +14,7 @@ pub(super) enum Special {
     MicroTime,
     Quantity,
     IntOrString,
-    /// `RawExtension` and `FieldsV1`: bytes that are JSON, or a message with its envelope.
+    /// `RawExtension`, `FieldsV1` and the values in schemas: bytes that are JSON, or a message with its envelope.
     Json,
 }
 
@@ -25,7 +25,7 @@ impl Special {
             "meta.v1.MicroTime" => Self::MicroTime,
             "resource.Quantity" => Self::Quantity,
             "intstr.IntOrString" => Self::IntOrString,
-            "runtime.RawExtension" | "meta.v1.FieldsV1" => Self::Json,
+            "runtime.RawExtension" | "meta.v1.FieldsV1" | "apiextensions.v1.JSON" => Self::Json,
             _ => return None,
         })
     }
@@ -39,7 +39,7 @@ impl Special {
             match raw {
                 Raw::Number(number) => numbers[at] = number,
                 Raw::Bytes(text) => bytes[at] = text,
-                Raw::Fixed => {}
+                Raw::Double(_) | Raw::Fixed => {}
             }
         }
         match self {

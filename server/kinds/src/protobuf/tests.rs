@@ -176,6 +176,43 @@ fn says_what_is_wrong() {
     }
 }
 
+/// A schema, or whether there may be one; numbers with a point; any value.
+#[test]
+fn decodes_schemas() {
+    let double = |number: u8, value: f64| {
+        [vec![number << 3 | 1], value.to_bits().to_le_bytes().to_vec()].concat()
+    };
+    let text = field(5, b"string");
+    let items = field(24, &field(1, &text));
+    let rest = [number(1, 1), field(2, &text)].concat();
+    let port = [double(9, 65535.0), double(11, 0.5)].concat();
+    let named =
+        |name: &[u8], schema: &[u8]| field(29, &[field(1, name), field(2, schema)].concat());
+    let schema = [
+        field(5, b"object"),
+        field(8, &field(1, br#"{"a":1}"#)),
+        [named(b"list", &items), named(b"port", &port)].concat(),
+        [vec![0xf2, 1], varint(rest.len()), rest].concat(),
+        [vec![0x8a, 2, 2], number(1, 0)].concat(),
+    ]
+    .concat();
+    let version =
+        [field(1, b"v1"), number(2, 1), number(3, 0), field(4, &field(1, &schema))].concat();
+    let spec = field(2, &field(7, &version));
+    assert_eq!(
+        decoded("apiextensions.k8s.io/v1", "CustomResourceDefinition", &spec)["spec"]["versions"]
+            [0],
+        json!({"name": "v1", "served": true, "storage": false, "schema": {"openAPIV3Schema": {
+            "type": "object", "default": {"a": 1},
+            "properties": {
+                "list": {"items": {"type": "string"}},
+                "port": {"maximum": 65535, "minimum": 0.5},
+            },
+            "additionalProperties": {"type": "string"}, "additionalItems": false,
+        }}})
+    );
+}
+
 /// Few bytes can't make many values.
 #[test]
 fn bounds_what_it_makes() {

@@ -7,7 +7,9 @@ use super::ProtobufError;
 pub(super) enum Raw<'a> {
     Number(u64),
     Bytes(&'a [u8]),
-    /// Fixed-size numbers, which no message uses.
+    /// The bits of a double.
+    Double(u64),
+    /// A number of 32 bits, which no message uses.
     Fixed,
 }
 
@@ -25,7 +27,10 @@ impl<'a> Fields<'a> {
         let tag = self.varint()?;
         let raw = match tag & 7 {
             0 => Raw::Number(self.varint()?),
-            1 => self.take(8).map(|_| Raw::Fixed)?,
+            1 => {
+                let bits = self.take(8)?.try_into().expect("eight bytes were taken");
+                Raw::Double(u64::from_le_bytes(bits))
+            }
             2 => {
                 let length = usize::try_from(self.varint()?).unwrap_or(usize::MAX);
                 Raw::Bytes(self.take(length)?)

@@ -116,7 +116,7 @@ fn names_missing_fields() {
 #[test]
 fn typed_objects_conform() {
     for def in crate::all() {
-        let object = def.codec.decode(br#"{"metadata":{"name":"a"},"spec":{}}"#).unwrap();
+        let object = def.codec.decode(br#"{"metadata":{"name":"a"},"spec":{},"data":{}}"#).unwrap();
         let mut value = object.to_value();
         let before = value.clone();
         assert_eq!(conform(&mut value, of(def)).unwrap(), [""; 0], "{}", def.name);

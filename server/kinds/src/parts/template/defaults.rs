@@ -1,7 +1,5 @@
 //! What Kubernetes fills in where a pod's author said nothing.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::{
     api::core::v1::{
         Container, ContainerPort, DownwardAPIVolumeFile, EmptyDirVolumeSource, EnvVar,
@@ -11,15 +9,10 @@ use k8s_openapi::{
     apimachinery::pkg::api::resource::Quantity,
 };
 
+use crate::parts::check::{canonicalize, canonicalize_one, default_text};
+
 const FILE_MODE: i32 = 0o644;
 const TOKEN_SECONDS: i64 = 3600;
-
-/// Sets a field that is absent or empty.
-fn default_text(field: &mut Option<String>, text: &str) {
-    if field.as_deref().is_none_or(str::is_empty) {
-        *field = Some(text.to_owned());
-    }
-}
 
 /// The defaults of a pod and of a template alike.
 pub(crate) fn set_defaults(spec: &mut PodSpec) {
@@ -156,17 +149,6 @@ fn default_divisor(field: Option<&mut ResourceFieldSelector>) {
 fn default_resources(resources: &mut ResourceRequirements) {
     let lists = [&mut resources.limits, &mut resources.requests];
     lists.into_iter().flatten().for_each(canonicalize);
-}
-
-/// Writes quantities in their canonical form; what is none is validation's to refuse.
-fn canonicalize(list: &mut BTreeMap<String, Quantity>) {
-    list.values_mut().for_each(canonicalize_one);
-}
-
-fn canonicalize_one(quantity: &mut Quantity) {
-    if let Ok(parsed) = quantity.0.parse::<object::quantity::Quantity>() {
-        quantity.0 = parsed.to_string();
-    }
 }
 
 fn default_probe(probe: &mut Probe) {

@@ -1,7 +1,7 @@
 //! Where a pod may run: tolerations, affinity, spreading.
 
 use k8s_openapi::api::core::v1::{
-    NodeSelectorTerm, PodAffinityTerm, PodSpec, Toleration, TopologySpreadConstraint,
+    NodeSelector, NodeSelectorTerm, PodAffinityTerm, PodSpec, Toleration, TopologySpreadConstraint,
 };
 use object::{FieldErrors, name};
 
@@ -22,7 +22,7 @@ pub(super) fn validate(spec: &PodSpec, path: &str, errors: &mut FieldErrors) {
     validate_pod_affinity(spec, &format!("{path}.affinity"), errors);
 }
 
-fn validate_toleration(toleration: &Toleration, path: &str, errors: &mut FieldErrors) {
+pub(crate) fn validate_toleration(toleration: &Toleration, path: &str, errors: &mut FieldErrors) {
     let key = toleration.key.as_deref().unwrap_or_default();
     let operator = toleration.operator.as_deref().unwrap_or_default();
     let value = toleration.value.as_deref().unwrap_or_default();
@@ -83,20 +83,28 @@ fn validate_node_affinity(spec: &PodSpec, path: &str, errors: &mut FieldErrors) 
     let affinity = spec.affinity.as_ref().and_then(|affinity| affinity.node_affinity.as_ref());
     let Some(affinity) = affinity else { return };
     if let Some(required) = &affinity.required_during_scheduling_ignored_during_execution {
-        let path =
-            format!("{path}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms");
-        if required.node_selector_terms.is_empty() {
-            errors.required(path.as_str(), "must have at least one node selector term");
-        }
-        for (index, term) in required.node_selector_terms.iter().enumerate() {
-            validate_term(term, &format!("{path}[{index}]"), errors);
-        }
+        let path = format!("{path}.requiredDuringSchedulingIgnoredDuringExecution");
+        validate_node_selector(required, &path, errors);
     }
     let preferred = affinity.preferred_during_scheduling_ignored_during_execution.iter().flatten();
     for (index, preference) in preferred.enumerate() {
         let path = format!("{path}.preferredDuringSchedulingIgnoredDuringExecution[{index}]");
         validate_weight(preference.weight, &path, errors);
         validate_term(&preference.preference, &format!("{path}.preference"), errors);
+    }
+}
+
+pub(crate) fn validate_node_selector(
+    selector: &NodeSelector,
+    path: &str,
+    errors: &mut FieldErrors,
+) {
+    let path = format!("{path}.nodeSelectorTerms");
+    if selector.node_selector_terms.is_empty() {
+        errors.required(path.as_str(), "must have at least one node selector term");
+    }
+    for (index, term) in selector.node_selector_terms.iter().enumerate() {
+        validate_term(term, &format!("{path}[{index}]"), errors);
     }
 }
 

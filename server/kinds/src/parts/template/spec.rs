@@ -9,29 +9,43 @@ use crate::parts::check;
 const RESTART_POLICIES: [&str; 3] = ["Always", "OnFailure", "Never"];
 const DNS_POLICIES: [&str; 4] = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"];
 
-/// A template whose pods are always restarted, at `spec.template`.
-pub(crate) fn validate_template(template: &PodTemplateSpec, errors: &mut FieldErrors) {
-    const PATH: &str = "spec.template";
+/// A template of pods that may end, at `path`.
+pub(crate) fn validate_any_template(
+    template: &PodTemplateSpec,
+    path: &str,
+    errors: &mut FieldErrors,
+) {
     let none = PodSpec::default();
     let spec = template.spec.as_ref().unwrap_or(&none);
     if let Some(metadata) = &template.metadata {
-        check::labels(metadata.labels.as_ref(), &format!("{PATH}.labels"), errors);
-        check::annotations(metadata.annotations.as_ref(), &format!("{PATH}.annotations"), errors);
+        check::labels(metadata.labels.as_ref(), &format!("{path}.labels"), errors);
+        check::annotations(metadata.annotations.as_ref(), &format!("{path}.annotations"), errors);
     }
-    validate(spec, &format!("{PATH}.spec"), errors);
+    validate(spec, &format!("{path}.spec"), errors);
     if spec.ephemeral_containers.as_ref().is_some_and(|list| !list.is_empty()) {
         errors.forbidden(
-            format!("{PATH}.spec.ephemeralContainers"),
+            format!("{path}.spec.ephemeralContainers"),
             "ephemeral containers not allowed in pod template",
         );
     }
+}
+
+/// A template whose pods are always restarted, at `spec.template`; `workload` makes them.
+pub(crate) fn validate_template(
+    template: &PodTemplateSpec,
+    workload: &str,
+    errors: &mut FieldErrors,
+) {
+    const PATH: &str = "spec.template";
+    validate_any_template(template, PATH, errors);
+    let Some(spec) = &template.spec else { return };
     if let Some(policy @ ("OnFailure" | "Never")) = spec.restart_policy.as_deref() {
         errors.not_supported(format!("{PATH}.spec.restartPolicy"), policy, &["Always"]);
     }
     if spec.active_deadline_seconds.is_some() {
         errors.forbidden(
             format!("{PATH}.spec.activeDeadlineSeconds"),
-            "activeDeadlineSeconds in ReplicaSet is not Supported",
+            format!("activeDeadlineSeconds in {workload} is not Supported"),
         );
     }
 }

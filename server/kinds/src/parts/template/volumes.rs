@@ -127,7 +127,11 @@ fn validate_source(volume: &Volume, path: &str, errors: &mut FieldErrors) {
     }
 }
 
-fn validate_host_path(source: &HostPathVolumeSource, path: &str, errors: &mut FieldErrors) {
+pub(crate) fn validate_host_path(
+    source: &HostPathVolumeSource,
+    path: &str,
+    errors: &mut FieldErrors,
+) {
     if source.path.is_empty() {
         errors.required(format!("{path}.path"), "");
     } else {
