@@ -211,14 +211,19 @@ impl Core {
             notes.rounds += 1;
             return Some(Job { work, actions: plan.actions, requeue_after: plan.requeue_after });
         }
-        if notes.memory == Value::Null {
-            self.notes.remove(&work);
-        } else {
-            let memory = std::mem::take(&mut notes.memory);
-            *notes = Notes { memory, ..Notes::default() };
-        }
-        self.queue.finish(work, plan.requeue_after.map(|after| now.since_start + after));
+        self.rest(work, plan.requeue_after, now);
         None
+    }
+
+    /// A key is done: of its notes only the controller's own stay.
+    fn rest(&mut self, work: Work, requeue_after: Option<Duration>, now: Now) {
+        if let Some(notes) = self.notes.get_mut(&work) {
+            match std::mem::take(&mut notes.memory) {
+                Value::Null => drop(self.notes.remove(&work)),
+                memory => *notes = Notes { memory, ..Notes::default() },
+            }
+        }
+        self.queue.finish(work, requeue_after.map(|after| now.since_start + after));
     }
 
     /// Takes a job back, with what became of it.
@@ -233,6 +238,10 @@ impl Core {
                 self.scheduler.refused(pod, now.since_start);
             }
             return;
+        }
+        // What is only told is no write: it would be told for ever.
+        if went_well && job.actions.iter().all(|action| matches!(action, Action::Record(_))) {
+            return self.rest(work, job.requeue_after, now);
         }
         let notes = self.notes.entry(work.clone()).or_default();
         notes.barriers = outcome.barriers;

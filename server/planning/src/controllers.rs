@@ -1,27 +1,41 @@
 //! The controllers: one file each and one word in the list.
 
 pub mod cluster_role_aggregation;
+pub mod cron_job;
+pub mod daemon_set;
 pub mod deployment;
+pub mod disruption;
 pub mod endpoint_slice;
 pub mod endpoint_slice_mirroring;
 pub mod endpoints;
 pub mod event_expiry;
 pub mod garbage_collector;
 pub mod host;
+pub mod job;
 pub mod namespace;
 pub mod node_cidr;
 pub mod node_lifecycle;
 pub mod pod_gc;
 pub mod replica_set;
+pub mod replication_controller;
 pub mod root_ca;
 pub mod service_account;
+pub mod stateful_set;
 pub mod taint_eviction;
+pub mod ttl_after_finished;
 
 use crate::Controller;
 
 pub static CONTROLLERS: &[Controller] = &[
     deployment::CONTROLLER,
     replica_set::CONTROLLER,
+    replication_controller::CONTROLLER,
+    stateful_set::CONTROLLER,
+    daemon_set::CONTROLLER,
+    job::CONTROLLER,
+    ttl_after_finished::CONTROLLER,
+    cron_job::CONTROLLER,
+    disruption::CONTROLLER,
     endpoint_slice::CONTROLLER,
     endpoints::CONTROLLER,
     endpoint_slice_mirroring::CONTROLLER,

@@ -77,10 +77,9 @@ pub fn claim<'w>(
         }
     }
     if !owner.meta.is_deleting() && !is_too_wide(selector) {
-        let orphans = world.selected(kind, &owner.key.namespace, selector);
-        for orphan in orphans.into_iter().filter(|entry| {
-            entry.meta.controller().is_none() && !entry.meta.is_deleting() && may_adopt(entry)
-        }) {
+        let orphans = world.orphans(kind, &owner.key.namespace, selector);
+        let may_adopt = |entry: &&Arc<Entry>| !entry.meta.is_deleting() && may_adopt(entry);
+        for orphan in orphans.into_iter().filter(may_adopt) {
             claim.actions.push(set_owners(orphan, |owners| {
                 owners.retain(|reference| reference["uid"] != *owner.meta.uid);
                 owners.push(json!(controller_reference(owner)));

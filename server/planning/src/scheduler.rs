@@ -16,6 +16,7 @@ use object::Key;
 use serde_json::{Value, json};
 
 use crate::{Action, Change, Entry, Event, Severity, conditions};
+pub(crate) use filters::is_selected;
 use node::{Node, Usage};
 use pending::Pending;
 use pod::Pod;

@@ -12,7 +12,7 @@ use k8s_openapi::Resource;
 use kinds::{Kind, Text};
 use object::{Key, KindName, selector::LabelSelector};
 
-use labels::{demand_name, demands, index_name, is_nothing, label_names};
+use labels::{demand_name, demands, held_name, index_name, is_nothing, label_names, orphaned};
 
 pub use entry::{Change, Entry};
 pub use summary::{DnsName, HostPort, NamedPort, NodeSummary, Phase, PodSummary};
@@ -21,6 +21,8 @@ pub use summary::{DnsName, HostPort, NamedPort, NodeSummary, Phase, PodSummary};
 pub struct World {
     objects: OrdMap<Key, Arc<Entry>>,
     by_owner: OrdSet<(Arc<str>, Key)>,
+    /// Uid of an owner and a finalizer in one, key: what a controller has yet to account for.
+    held: OrdSet<(Arc<str>, Key)>,
     /// Kind, field, value, key.
     by_field: OrdSet<(KindName, Text, Arc<str>, Key)>,
     /// Kind, namespace and `label=value` in one, key.
@@ -117,6 +119,15 @@ impl World {
             .filter_map(|(_, key)| self.objects.get(key))
     }
 
+    /// Of the objects that name this uid among their owners, those that a finalizer holds.
+    pub fn held_by<'w>(
+        &'w self,
+        uid: &str,
+        finalizer: &str,
+    ) -> impl Iterator<Item = &'w Arc<Entry>> {
+        self.under(&self.held, held_name(uid, finalizer)).filter_map(|key| self.objects.get(key))
+    }
+
     /// The objects of a kind whose declared field has this value (`spec.nodeName` of pods).
     pub fn with_field<'w>(
         &'w self,
@@ -204,6 +215,27 @@ impl World {
             .filter(|entry| entry.selector().is_some_and(|selector| selector.matches(labels)))
     }
 
+    /// The same, of those that no controller has: pods of others are not walked.
+    pub fn orphans<'w>(
+        &'w self,
+        kind: &str,
+        namespace: &str,
+        selector: &LabelSelector,
+    ) -> Vec<&'w Arc<Entry>> {
+        let is_meant = |entry: &&'w Arc<Entry>| {
+            entry.meta.controller().is_none() && selector.matches(&entry.meta.labels)
+        };
+        match self.rarest_label(&orphaned(kind), namespace, selector) {
+            Some(label) => self
+                .under(&self.by_label, label)
+                .filter_map(|key| self.objects.get(key))
+                .filter(is_meant)
+                .collect(),
+            None if is_nothing(selector) => Vec::new(),
+            None => self.in_namespace(kind, namespace).filter(is_meant).collect(),
+        }
+    }
+
     fn under<'w>(
         &'w self,
         index: &'w OrdSet<(Arc<str>, Key)>,
@@ -222,6 +254,9 @@ impl World {
         }
         for owner in &entry.meta.owner_references {
             self.by_owner.insert((owner.uid.clone(), entry.key.clone()));
+            for finalizer in &entry.meta.finalizers {
+                self.held.insert((held_name(&owner.uid, finalizer), entry.key.clone()));
+            }
         }
         for (path, value) in &entry.fields {
             self.by_field.insert((
@@ -242,6 +277,9 @@ impl World {
         }
         for owner in &entry.meta.owner_references {
             self.by_owner.remove(&(owner.uid.clone(), entry.key.clone()));
+            for finalizer in &entry.meta.finalizers {
+                self.held.remove(&(held_name(&owner.uid, finalizer), entry.key.clone()));
+            }
         }
         for (path, value) in &entry.fields {
             self.by_field.remove(&(

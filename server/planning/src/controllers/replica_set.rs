@@ -1,4 +1,4 @@
-//! Keeps as many pods as a ReplicaSet asks for.
+//! Keeps as many pods as a ReplicaSet asks for; a ReplicationController is planned the same.
 //!
 //! Each pod has a slot, and its name follows from the ReplicaSet's uid, the slot and the slot's
 //! incarnation: a creation that is repeated from a stale world meets 409 instead of a second pod.
@@ -9,36 +9,63 @@ mod rank;
 mod slots;
 mod status;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use jiff::Timestamp;
-use k8s_openapi::api::{apps::v1::ReplicaSet, core::v1::Pod};
+use k8s_openapi::api::apps::v1::ReplicaSet;
 use object::Key;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
-    Action, Change, Controller, Entry, Event, Plan, Round, Severity, World,
+    Action, Change, Controller, Entry, Plan, Round, Severity, World,
     owners::{self, Claim},
+    pods::{self, PODS, is_running},
     world::PodSummary,
 };
 use slots::Slots;
 
 pub use slots::INCARNATIONS;
 
-pub const CONTROLLER: Controller =
-    Controller { name: "replicaset-controller", watches: &[REPLICA_SETS, PODS], keys_for, plan };
+pub const CONTROLLER: Controller = Controller {
+    name: "replicaset-controller",
+    watches: &[REPLICA_SETS, PODS],
+    keys_for: |change, world| keys_of(&SORT, change, world),
+    plan: |round| plan_of(&SORT, round),
+};
 
 const REPLICA_SETS: &str = "replicasets.apps";
-const PODS: &str = "pods";
+
+const SORT: Sort =
+    Sort { kind: REPLICA_SETS, source: "replicaset-controller", has_plain_selector: false };
+
+/// A kind whose objects keep a number of pods.
+pub(super) struct Sort {
+    pub(super) kind: &'static str,
+    pub(super) source: &'static str,
+    /// Whether its selector is a map of labels.
+    pub(super) has_plain_selector: bool,
+}
+
+impl Sort {
+    /// An object of the kind, as if it were a ReplicaSet.
+    fn read(&self, entry: &Entry) -> Option<ReplicaSet> {
+        if !self.has_plain_selector {
+            return entry.read();
+        }
+        let mut value: Value = entry.read()?;
+        let labels = value["spec"]["selector"].take();
+        value["spec"]["selector"] = json!({"matchLabels": labels});
+        serde_json::from_value(value).ok()
+    }
+}
 
 /// At most so many pods are created or deleted by one plan; the next one goes on.
 const BURST_MAX: usize = 250;
 
-fn keys_for(change: &Change, world: &World) -> Vec<Key> {
-    if &*change.key.kind == REPLICA_SETS {
+pub(super) fn keys_of(sort: &Sort, change: &Change, world: &World) -> Vec<Key> {
+    if &*change.key.kind == sort.kind {
         return vec![change.key.clone()];
     }
-    owners::keys_of_owners(change, world, REPLICA_SETS)
+    owners::keys_of_owners(change, world, sort.kind)
 }
 
 /// A pod of the set that has not ended and is not about to.
@@ -47,11 +74,9 @@ pub(super) struct Active<'w> {
     pod: &'w PodSummary,
 }
 
-fn plan(round: &Round<'_>) -> Plan {
+pub(super) fn plan_of(sort: &Sort, round: &Round<'_>) -> Plan {
     let Some(entry) = round.world.entry(round.key) else { return Plan::default() };
-    let Some(set) = entry.decode::<kinds::replica_set::ReplicaSet>() else {
-        return Plan::default();
-    };
+    let Some(set) = sort.read(entry) else { return Plan::default() };
     let Some(selector) = entry.selector() else { return Plan::default() };
     let Claim { owned, mut actions } =
         owners::claim(round.world, entry, PODS, selector, is_running);
@@ -61,31 +86,20 @@ fn plan(round: &Round<'_>) -> Plan {
         .filter_map(|entry| Some(Active { entry, pod: entry.pod()? }))
         .collect();
     if !entry.meta.is_deleting() {
-        actions.extend(scale(round, entry, &set, &owned, &active));
+        actions.extend(scale(sort, round, entry, &set, &owned, &active));
     }
-    let min_ready = set.spec.min_ready_seconds.unwrap_or(0).max(0).unsigned_abs();
-    let min_ready = Duration::from_secs(min_ready.into());
+    let min_ready = pods::min_ready(set.spec.min_ready_seconds);
     actions.extend(status::action(round, entry, &set, &active, min_ready));
     let requeue_after = active
         .iter()
-        .filter_map(|active| available_in(active.pod, min_ready, round.now))
+        .filter_map(|active| active.pod.available_in(min_ready, round.now))
         .filter(|wait| !wait.is_zero())
         .min();
     Plan { actions, requeue_after, ..Plan::default() }
 }
 
-fn is_running(entry: &Entry) -> bool {
-    !entry.meta.is_deleting() && entry.pod().is_some_and(|pod| !pod.is_finished())
-}
-
-/// How long a ready pod takes until it counts as available: zero if it does, `None` if not ready.
-fn available_in(pod: &PodSummary, min_ready: Duration, now: Timestamp) -> Option<Duration> {
-    let since = pod.ready_since?;
-    let ready_for = Duration::try_from(now.duration_since(since)).unwrap_or_default();
-    Some(min_ready.saturating_sub(ready_for))
-}
-
 fn scale(
+    sort: &Sort,
     round: &Round<'_>,
     entry: &Entry,
     set: &ReplicaSet,
@@ -98,54 +112,38 @@ fn scale(
     if active.len() < desired {
         actions.extend(round.failures.first().map(|failure| {
             let message = format!("Error creating: {}", failure.error);
-            record(entry, Severity::Warning, "FailedCreate", message)
+            pods::record(entry, sort.source, Severity::Warning, "FailedCreate", message)
         }));
         let missing = (desired - active.len()).min(BURST_MAX);
         let names = slots.fill(round.world, entry, missing);
         actions.extend(names.iter().map(|(name, slot)| create(entry, set, name, slot)));
         actions.extend(names.iter().map(|(name, _)| {
-            record(entry, Severity::Normal, "SuccessfulCreate", format!("Created pod: {name}"))
+            pods::record(
+                entry,
+                sort.source,
+                Severity::Normal,
+                "SuccessfulCreate",
+                format!("Created pod: {name}"),
+            )
         }));
     } else if active.len() > desired {
         let surplus = (active.len() - desired).min(BURST_MAX);
         let doomed = rank::first_to_go(round.world, entry, active, surplus);
-        actions.extend(doomed.iter().map(|pod| Action::Delete {
-            key: pod.key.clone(),
-            uid: pod.meta.uid.clone(),
-            propagation: Some("Background"),
-            grace_seconds: None,
-        }));
+        actions.extend(doomed.iter().map(|pod| pods::delete(pod)));
         actions.extend(doomed.iter().map(|pod| {
             let message = format!("Deleted pod: {}", pod.key.name);
-            record(entry, Severity::Normal, "SuccessfulDelete", message)
+            pods::record(entry, sort.source, Severity::Normal, "SuccessfulDelete", message)
         }));
     }
     actions
 }
 
 fn create(entry: &Entry, set: &ReplicaSet, name: &str, slot: &str) -> Action {
-    let template = set.spec.template.as_ref();
-    let mut metadata = template.and_then(|template| template.metadata.clone()).unwrap_or_default();
-    metadata.name = Some(name.to_owned());
-    metadata.generate_name = Some(format!("{}-", entry.key.name));
-    metadata.namespace = Some(entry.key.namespace.to_string());
-    metadata.owner_references = Some(vec![owners::controller_reference(entry)]);
-    let annotations = metadata.annotations.get_or_insert_default();
+    let mut pod = pods::from_template(set.spec.template.as_ref(), entry, name);
+    pod.metadata.generate_name = Some(format!("{}-", entry.key.name));
+    let annotations = pod.metadata.annotations.get_or_insert_default();
     annotations.insert(slots::SLOT.to_owned(), slot.to_owned());
-    let spec = template.and_then(|template| template.spec.clone());
-    let pod = Pod { metadata, spec, status: None };
-    Action::Create { key: Key::new(PODS, &entry.key.namespace, name), body: json!(pod) }
-}
-
-fn record(entry: &Entry, severity: Severity, reason: &'static str, message: String) -> Action {
-    Action::Record(Event {
-        regarding: entry.key.clone(),
-        regarding_uid: entry.meta.uid.clone(),
-        severity,
-        reason,
-        message,
-        source: CONTROLLER.name,
-    })
+    pods::create(&pod)
 }
 
 #[cfg(test)]

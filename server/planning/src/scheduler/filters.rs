@@ -6,6 +6,7 @@ mod resources;
 mod taints;
 mod unschedulable;
 
+pub(crate) use affinity::is_selected;
 pub(super) use affinity::matches_term;
 
 use super::{

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kinds::{Kind, Text};
 use object::{Key, Meta, selector::LabelSelector};
+use serde::de::DeserializeOwned;
 
 use super::summary::{NodeSummary, PodSummary, Summary};
 
@@ -39,6 +40,11 @@ impl Entry {
     /// The object itself with its resourceVersion. Decoding costs some 16 us for a pod; keep what
     /// you need, drop the rest.
     pub fn decode<K: Kind>(&self) -> Option<K::Object> {
+        self.read()
+    }
+
+    /// The same as any type that has the object's shape.
+    pub fn read<T: DeserializeOwned>(&self) -> Option<T> {
         let body = match self.meta.resource_version {
             Some(_) => self.body.clone(),
             None => object::body::splice(&self.body, self.revision),
@@ -66,7 +72,7 @@ impl Entry {
         }
     }
 
-    /// Of a Service, ReplicaSet or Deployment: which pods it means.
+    /// Of the kinds that select pods: which ones it means.
     pub fn selector(&self) -> Option<&LabelSelector> {
         match &self.summary {
             Summary::Selector(selector) => Some(selector),

@@ -14,9 +14,21 @@ pub(super) fn index_name(kind: &str, namespace: &str, label: &str, value: &str) 
     format!("{kind} {namespace} {label}={value}").into()
 }
 
+pub(super) fn held_name(uid: &str, finalizer: &str) -> Arc<str> {
+    format!("{uid} {finalizer}").into()
+}
+
+/// Under which name the labels of objects stand that no controller has.
+pub(super) fn orphaned(kind: &str) -> String {
+    format!("{kind}!")
+}
+
 pub(super) fn label_names(entry: &Entry) -> impl Iterator<Item = Arc<str>> {
     let Key { kind, namespace, .. } = &entry.key;
-    entry.meta.labels.iter().map(move |(label, value)| index_name(kind, namespace, label, value))
+    let is_orphan = entry.meta.controller().is_none();
+    let own = entry.meta.labels.iter().map(move |(l, v)| index_name(kind, namespace, l, v));
+    let orphans = entry.meta.labels.iter().filter(move |_| is_orphan);
+    own.chain(orphans.map(move |(l, v)| index_name(&orphaned(kind), namespace, l, v)))
 }
 
 /// The labels with the values that a selector demands for certain.

@@ -1,9 +1,9 @@
 //! What plans need of an object again and again, kept so that they need not decode it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ContainerPort, Pod, PodSpec, PodStatus};
+use k8s_openapi::api::core::v1::{ContainerPort, Pod, PodSpec, PodStatus, Taint};
 use kinds::{AnyObject, Typed};
 use object::selector::LabelSelector;
 use serde::Deserialize;
@@ -16,7 +16,7 @@ pub(super) enum Summary {
     None,
     Pod(Box<PodSummary>),
     Node(NodeSummary),
-    /// Of the kinds that select pods: Services, ReplicaSets, Deployments.
+    /// Of the kinds that select pods.
     Selector(LabelSelector),
 }
 
@@ -69,15 +69,28 @@ pub struct HostPort {
     pub port: i32,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeSummary {
     pub is_ready: bool,
     pub pod_cidr: Option<String>,
+    pub taints: Vec<Taint>,
 }
 
 impl PodSummary {
     pub fn is_ready(&self) -> bool {
         self.ready_since.is_some()
+    }
+
+    /// How long a ready pod takes until it counts as available: zero if it does, `None` if it is
+    /// not ready.
+    pub fn available_in(&self, min_ready: Duration, now: Timestamp) -> Option<Duration> {
+        let since = self.ready_since?;
+        let ready_for = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+        Some(min_ready.saturating_sub(ready_for))
+    }
+
+    pub fn is_available(&self, min_ready: Duration, now: Timestamp) -> bool {
+        self.available_in(min_ready, now) == Some(Duration::ZERO)
     }
 
     /// Whether its containers have ended for good.
@@ -166,7 +179,7 @@ impl Summary {
             }
             "nodes" => serde_json::from_slice(body)
                 .map_or(Self::None, |node: NodePart| Self::Node(node.summary())),
-            "services" => selector(body, |selector| {
+            "services" | "replicationcontrollers" => selector(body, |selector| {
                 selector.as_object().filter(|labels| !labels.is_empty()).map_or(
                     Ok(LabelSelector::nothing()),
                     |labels| {
@@ -175,7 +188,12 @@ impl Summary {
                     },
                 )
             }),
-            "replicasets.apps" | "deployments.apps" => selector(body, LabelSelector::from_json),
+            "replicasets.apps"
+            | "deployments.apps"
+            | "statefulsets.apps"
+            | "daemonsets.apps"
+            | "jobs.batch"
+            | "poddisruptionbudgets.policy" => selector(body, LabelSelector::from_json),
             _ => Self::None,
         }
     }
@@ -211,6 +229,8 @@ struct NodePart {
 struct NodeSpecPart {
     #[serde(rename = "podCIDR")]
     pod_cidr: Option<String>,
+    #[serde(default)]
+    taints: Vec<Taint>,
 }
 
 #[derive(Default, Deserialize)]
@@ -231,6 +251,7 @@ impl NodePart {
         NodeSummary {
             is_ready: self.status.conditions.iter().any(is_ready),
             pod_cidr: self.spec.pod_cidr.filter(|cidr| !cidr.is_empty()),
+            taints: self.spec.taints,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use k8s_openapi::{api::apps::v1::DeploymentSpec, apimachinery::pkg::util::intstr::IntOrString};
 
+use crate::portion;
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Limits {
     pub(super) surge: i32,
@@ -19,24 +21,14 @@ impl Limits {
         let rolling = strategy.and_then(|strategy| strategy.rolling_update.as_ref());
         let surge = rolling.and_then(|rolling| rolling.max_surge.as_ref());
         let unavailable = rolling.and_then(|rolling| rolling.max_unavailable.as_ref());
-        let surge = resolve(surge, desired, |hundredths| (hundredths + 99) / 100);
-        let mut unavailable = resolve(unavailable, desired, |hundredths| hundredths / 100);
+        let quarter = IntOrString::String("25%".to_owned());
+        let surge = portion::up(surge.unwrap_or(&quarter), desired);
+        let mut unavailable = portion::down(unavailable.unwrap_or(&quarter), desired);
         if surge == 0 && unavailable == 0 {
             unavailable = 1;
         }
         Self { surge, unavailable: unavailable.min(desired) }
     }
-}
-
-fn resolve(value: Option<&IntOrString>, of: i32, round: fn(i64) -> i64) -> i32 {
-    let percent = match value {
-        Some(IntOrString::Int(number)) => return (*number).max(0),
-        Some(IntOrString::String(text)) => {
-            text.strip_suffix('%').and_then(|digits| digits.parse::<i64>().ok()).unwrap_or(0)
-        }
-        None => 25,
-    };
-    i32::try_from(round(percent.max(0) * i64::from(of))).unwrap_or(i32::MAX)
 }
 
 #[cfg(test)]

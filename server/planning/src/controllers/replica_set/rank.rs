@@ -8,8 +8,11 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{Active, PODS, REPLICA_SETS, is_running};
-use crate::{Entry, World};
+use super::{Active, REPLICA_SETS};
+use crate::{
+    Entry, World,
+    pods::{PODS, is_running},
+};
 
 const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 

@@ -8,8 +8,10 @@ use std::{
 use object::Key;
 use serde_json::json;
 
-use super::PODS;
-use crate::{Action, Entry, World, names};
+use crate::{
+    Action, Entry, World, names,
+    pods::{PODS, is_running},
+};
 
 /// Of a pod: `slot.incarnation`.
 pub(super) const SLOT: &str = "longshore.dev/slot";
@@ -41,7 +43,7 @@ impl Slots {
             else {
                 continue;
             };
-            if super::is_running(pod) {
+            if is_running(pod) {
                 slots.taken.insert(slot);
             } else {
                 let next = slots.next.entry(slot).or_insert(0);

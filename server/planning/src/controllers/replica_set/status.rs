@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::{ReplicaSet, ReplicaSetCondition, ReplicaSetStatus};
-use serde_json::json;
 
-use super::{Active, available_in};
-use crate::{Action, Entry, Round, conditions};
+use super::Active;
+use crate::{
+    Action, Entry, Round, conditions,
+    pods::{self, count, some},
+};
 
 const REPLICA_FAILURE: &str = "ReplicaFailure";
 
@@ -25,8 +27,7 @@ pub(super) fn action(
         let own = &pod.entry.meta.labels;
         labels.into_iter().flatten().all(|(label, value)| own.get(label) == Some(value))
     };
-    let is_available =
-        |one: &&Active<'_>| available_in(one.pod, min_ready, round.now) == Some(Duration::ZERO);
+    let is_available = |one: &&Active<'_>| one.pod.is_available(min_ready, round.now);
     let new = ReplicaSetStatus {
         replicas: count(active.iter()),
         fully_labeled_replicas: some(count(active.iter().filter(has_labels))),
@@ -39,17 +40,7 @@ pub(super) fn action(
     if set.status.as_ref() == Some(&new) {
         return None;
     }
-    let set = ReplicaSet { status: Some(new), ..set.clone() };
-    Some(Action::SetStatus { key: entry.key.clone(), body: json!(set) })
-}
-
-fn count<T>(pods: impl Iterator<Item = T>) -> i32 {
-    i32::try_from(pods.count()).unwrap_or(i32::MAX)
-}
-
-/// Kubernetes leaves zeros out.
-fn some(count: i32) -> Option<i32> {
-    Some(count).filter(|count| *count > 0)
+    pods::set_status(entry, &new)
 }
 
 /// Tells what the last round could not do, for as long as it can not.

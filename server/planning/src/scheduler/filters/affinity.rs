@@ -2,28 +2,55 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{NodeSelectorRequirement, NodeSelectorTerm};
+use k8s_openapi::api::core::v1::{
+    NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodSpec,
+};
 
 use super::{Node, Pod, Usage};
 
 pub(super) fn refusals(pod: &Pod, node: &Node, _: &Usage) -> Vec<String> {
-    let selected = pod.node_selector.iter().all(|(key, value)| node.labels.get(key) == Some(value));
     let required = pod.affinity.required_during_scheduling_ignored_during_execution.as_ref();
-    let wanted = required
-        .is_none_or(|required| required.node_selector_terms.iter().any(|t| matches_term(t, node)));
-    if selected && wanted {
+    if selects(&pod.node_selector, required, &node.name, &node.labels) {
         return Vec::new();
     }
     vec!["node(s) didn't match Pod's node affinity/selector".to_owned()]
 }
 
+/// Whether a pod's node selector and required node affinity allow a node.
+pub(crate) fn is_selected(spec: &PodSpec, name: &str, labels: &BTreeMap<String, String>) -> bool {
+    let affinity = spec.affinity.as_ref().and_then(|affinity| affinity.node_affinity.as_ref());
+    let required =
+        affinity.and_then(|node| node.required_during_scheduling_ignored_during_execution.as_ref());
+    let none = BTreeMap::new();
+    selects(spec.node_selector.as_ref().unwrap_or(&none), required, name, labels)
+}
+
+fn selects(
+    selector: &BTreeMap<String, String>,
+    required: Option<&NodeSelector>,
+    name: &str,
+    labels: &BTreeMap<String, String>,
+) -> bool {
+    selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+        && required.is_none_or(|required| is_in(required, name, labels))
+}
+
+/// Whether one of a selector's terms means a node.
+fn is_in(selector: &NodeSelector, name: &str, labels: &BTreeMap<String, String>) -> bool {
+    selector.node_selector_terms.iter().any(|term| holds_term(term, name, labels))
+}
+
 /// An empty term matches nothing.
 pub(in super::super) fn matches_term(term: &NodeSelectorTerm, node: &Node) -> bool {
-    let fields = BTreeMap::from([("metadata.name".to_owned(), node.name.to_string())]);
+    holds_term(term, &node.name, &node.labels)
+}
+
+fn holds_term(term: &NodeSelectorTerm, name: &str, labels: &BTreeMap<String, String>) -> bool {
+    let fields = BTreeMap::from([("metadata.name".to_owned(), name.to_owned())]);
     let expressions = term.match_expressions.as_deref().unwrap_or_default();
     let on_fields = term.match_fields.as_deref().unwrap_or_default();
     (!expressions.is_empty() || !on_fields.is_empty())
-        && expressions.iter().all(|requirement| holds(requirement, &node.labels))
+        && expressions.iter().all(|requirement| holds(requirement, labels))
         && on_fields.iter().all(|requirement| holds(requirement, &fields))
 }
 

@@ -1,0 +1,66 @@
+//! How many pods the owners of pods want to have.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use object::Key;
+use serde_json::Value;
+
+use crate::{Entry, World, owners};
+
+pub(super) const DEPLOYMENTS: &str = "deployments.apps";
+pub(super) const REPLICA_SETS: &str = "replicasets.apps";
+pub(super) const STATEFUL_SETS: &str = "statefulsets.apps";
+pub(super) const REPLICATION_CONTROLLERS: &str = "replicationcontrollers";
+
+/// The sum over all controllers of these pods; pods without one are not counted.
+pub(super) fn expected(world: &World, selected: &[&Arc<Entry>]) -> Result<i32, String> {
+    let mut seen: BTreeSet<Key> = BTreeSet::new();
+    let mut sum = 0_i32;
+    for pod in selected {
+        let Some(owner) = pod.meta.controller() else { continue };
+        let name = &pod.key.name;
+        let key = owners::owner_key(owner, &pod.key.namespace)
+            .ok_or_else(|| format!("found no controllers for pod {name:?}"))?;
+        // An owner that is gone leaves pods that go, too.
+        let Some(key) = topmost(world, key) else { continue };
+        if seen.contains(&key) {
+            continue;
+        }
+        let Some(entry) = world.entry(&key) else { continue };
+        let replicas = replicas(entry)
+            .ok_or_else(|| format!("{} does not implement the scale subresource", key.kind))?;
+        sum = sum.saturating_add(replicas);
+        seen.insert(key);
+    }
+    Ok(sum)
+}
+
+/// A ReplicaSet's Deployment says how many there should be.
+fn topmost(world: &World, key: Key) -> Option<Key> {
+    let entry = world.entry(&key)?;
+    if &*key.kind != REPLICA_SETS {
+        return Some(key);
+    }
+    let owner = entry.meta.controller().and_then(|o| owners::owner_key(o, &key.namespace));
+    let is_there = |owner: &Key| &*owner.kind == DEPLOYMENTS && world.entry(owner).is_some();
+    Some(owner.filter(is_there).unwrap_or(key))
+}
+
+fn replicas(entry: &Entry) -> Option<i32> {
+    let scales = [DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, REPLICATION_CONTROLLERS];
+    if !scales.contains(&&*entry.key.kind) {
+        return None;
+    }
+    let object: Value = entry.read()?;
+    let replicas = object["spec"]["replicas"].as_i64().unwrap_or(1);
+    i32::try_from(replicas).ok()
+}
+
+pub(super) fn template_labels(owner: &Arc<Entry>) -> Option<BTreeMap<String, String>> {
+    let mut object: Value = owner.read()?;
+    let labels = object["spec"]["template"]["metadata"]["labels"].take();
+    serde_json::from_value(labels).ok()
+}
