@@ -12,6 +12,12 @@ use crate::{
     tokens::{Bearer, Bound},
 };
 
+/// The user in whose name a request acts, and who sent it if that is somebody else.
+pub(crate) struct Sender {
+    pub(crate) user: User,
+    pub(crate) impersonator: Option<String>,
+}
+
 fn unauthorized() -> ApiError {
     ApiError::new(Reason::Unauthorized, "Unauthorized")
 }
@@ -51,13 +57,15 @@ impl Api {
     }
 
     /// The user in whose name a request acts: its sender, or whom its headers name.
-    pub(crate) async fn sender(&self, headers: &HeaderMap) -> Result<User, ApiError> {
+    pub(crate) async fn sender(&self, headers: &HeaderMap) -> Result<Sender, ApiError> {
         let user = self.authenticate(bearer_token(headers)?).await?;
-        let Some(other) = impersonated(headers)? else { return Ok(user) };
+        let Some(other) = impersonated(headers)? else {
+            return Ok(Sender { user, impersonator: None });
+        };
         for attributes in impersonation(&other) {
             self.authorize(&user, &attributes).await?;
         }
-        Ok(complete(other))
+        Ok(Sender { user: complete(other), impersonator: Some(user.name) })
     }
 }
 

@@ -6,7 +6,12 @@ use object::{ApiError, Key, Meta};
 use planning::access::{self, User};
 use serde_json::Value;
 
-use crate::{Api, query::WriteOptions, verbs::Writer};
+use crate::{
+    Api,
+    audit::{Origin, Trail},
+    query::WriteOptions,
+    verbs::Writer,
+};
 
 /// Kubernetes' mark on the roles that a new version may complete.
 const AUTOUPDATE: &str = "rbac.authorization.kubernetes.io/autoupdate";
@@ -19,9 +24,14 @@ impl Api {
     pub async fn start(self: &Arc<Self>, more: Vec<Value>) -> Result<(), ApiError> {
         self.catch_up().await?;
         self.feed.start(self.store.clone());
-        let options =
-            WriteOptions { names_manager: true, force: Some(true), ..WriteOptions::default() };
+        self.auditor.start(self.store.clone());
         let user = User::new("system:apiserver", &[access::MASTERS]);
+        let options = WriteOptions {
+            names_manager: true,
+            force: Some(true),
+            trail: Some(Trail::new(&user, &Origin::default(), "patch", "")),
+            ..WriteOptions::default()
+        };
         let writer = Writer::new(&user, &options);
         for object in planning::bootstrap::objects().into_iter().chain(more) {
             self.begin_with(&writer, object).await?;

@@ -5,6 +5,7 @@
 //! kind does differently is declared in its file, what is decided is decided in `planning`.
 
 mod admit;
+mod audit;
 mod authenticate;
 mod authorize;
 mod body;
@@ -24,6 +25,7 @@ mod respond;
 mod reviews;
 mod select;
 mod settings;
+mod source;
 mod tokens;
 mod verbs;
 mod versions;
@@ -32,12 +34,12 @@ mod world;
 
 pub mod streams;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use client::{Client, Connection};
 use futures::stream::BoxStream;
-use object::ApiError;
+use object::{ApiError, KindName};
 use planning::access::User;
 use store::Store;
 use tokio::sync::Semaphore;
@@ -46,6 +48,7 @@ use crate::streams::Tunnels;
 
 pub use reviews::hash_password;
 pub use settings::{Settings, SigningKey};
+pub use source::{Asked, Computed, Source};
 pub use tokens::{Bound, Grant, Token, Tokens};
 
 const LOG_INS_MAX: usize = 2;
@@ -57,6 +60,8 @@ pub struct Api {
     tokens: Tokens,
     feed: Arc<world::Feed>,
     tunnels: Tunnels,
+    sources: RwLock<source::Sources>,
+    auditor: audit::Auditor,
     /// How many passwords are hashed at once; each takes memory and a core for a while.
     log_ins: Semaphore,
 }
@@ -70,6 +75,16 @@ pub enum Answer {
     Connect(Connection),
 }
 
+impl Answer {
+    fn code(&self) -> u16 {
+        match self {
+            Self::Full(response) => response.status().as_u16(),
+            Self::Stream(head, _) => head.status().as_u16(),
+            Self::Connect(_) => http::StatusCode::SWITCHING_PROTOCOLS.as_u16(),
+        }
+    }
+}
+
 impl Api {
     /// An API that serves nobody yet: call [`Api::start`].
     ///
@@ -78,7 +93,10 @@ impl Api {
     pub fn new(store: Arc<dyn Store>, settings: Settings) -> Result<Arc<Self>, ApiError> {
         let tokens = Tokens::new(&settings.signing_key, &settings.issuer)?;
         let feed = world::Feed::new();
+        let sources = RwLock::new(source::own(&store));
         Ok(Arc::new(Self {
+            sources,
+            auditor: audit::Auditor::default(),
             store,
             settings,
             tokens,
@@ -96,6 +114,16 @@ impl Api {
     /// Who signs tokens.
     pub fn tokens(&self) -> &Tokens {
         &self.tokens
+    }
+
+    /// Computes the objects of a kind from now on.
+    pub fn add_source(&self, kind: &KindName, source: Arc<dyn Source>) {
+        let mut sources = self.sources.write().unwrap_or_else(PoisonError::into_inner);
+        sources.insert(kind.clone(), source);
+    }
+
+    fn source(&self, kind: &KindName) -> Option<Arc<dyn Source>> {
+        self.sources.read().unwrap_or_else(PoisonError::into_inner).get(kind).cloned()
     }
 
     /// The agents that are connected to this copy.

@@ -16,7 +16,9 @@ use serde_json::Value;
 use store::Stored;
 
 use crate::{
-    Api, authorize,
+    Api,
+    audit::{Origin, Trail},
+    authorize,
     body::read_own,
     query::{self, ListOptions},
     resolve::Target,
@@ -57,7 +59,29 @@ impl LocalClient {
         Ok(target)
     }
 
-    fn write_options(&self, options: &WriteOptions) -> query::WriteOptions {
+    /// Does something that the audit hears of, whatever comes of it.
+    async fn audited<T>(
+        &self,
+        target: &Target,
+        verb: Verb,
+        act: impl AsyncFnOnce(Arc<Trail>) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        let trail = Trail::new(&self.user, &Origin::default(), verb.name(), &target.subresource);
+        let done = act(trail.clone()).await;
+        let code = done.as_ref().map_or_else(ApiError::code, |_| 200);
+        self.api.auditor.note(&trail, &target.key(), code);
+        done
+    }
+
+    /// Notes that a secret was read.
+    fn note_read(&self, target: &Target, verb: Verb) {
+        if target.def.secret {
+            let trail = Trail::new(&self.user, &Origin::default(), verb.name(), "");
+            self.api.auditor.note(&trail, &target.key(), 200);
+        }
+    }
+
+    fn write_options(&self, options: &WriteOptions, trail: Arc<Trail>) -> query::WriteOptions {
         let manager = options.field_manager.clone().unwrap_or_else(|| self.user.name.clone());
         query::WriteOptions {
             field_manager: Some(manager),
@@ -66,6 +90,7 @@ impl LocalClient {
             validation: FieldValidation::Ignore,
             force: None,
             fence: options.fence.clone().map(fence),
+            trail: Some(trail),
         }
     }
 }
@@ -110,11 +135,16 @@ impl Client for LocalClient {
     async fn get(&self, key: &Key) -> Result<Object, ApiError> {
         let target = self.api.target(key, "")?;
         self.authorize(Verb::Get, &target).await?;
+        self.note_read(&target, Verb::Get);
+        if target.def.computed {
+            return self.api.compute_one(&target).await.map(|computed| object_of(&computed));
+        }
         Ok(object_of(&*self.api.read(key, false).await?))
     }
 
     async fn list(&self, kind: &KindName, selection: &Selection) -> Result<List, ApiError> {
         let target = self.collection(Verb::List, kind, selection).await?;
+        self.note_read(&target, Verb::List);
         let options = ListOptions {
             labels: selection.labels.clone(),
             fields: selection.fields.clone(),
@@ -132,6 +162,7 @@ impl Client for LocalClient {
         after: u64,
     ) -> Result<EventStream, ApiError> {
         let target = self.collection(Verb::Watch, kind, selection).await?;
+        self.note_read(&target, Verb::Watch);
         let options = ListOptions {
             labels: selection.labels.clone(),
             fields: selection.fields.clone(),
@@ -154,15 +185,18 @@ impl Client for LocalClient {
         options: &WriteOptions,
     ) -> Result<Object, ApiError> {
         let target = self.api.target(key, subresource)?;
-        self.authorize(Verb::Create, &target).await?;
-        let options = self.write_options(options);
-        let mut writer = Writer::new(&self.user, &options);
-        let document = read_own(&body)?;
-        let written = match target.sub() {
-            Some(sub) => self.api.post(&mut writer, &target, sub, document).await?,
-            None => self.api.create(&mut writer, &target, document).await?,
-        };
-        Ok(written_object(key, written))
+        self.audited(&target, Verb::Create, async |trail| {
+            self.authorize(Verb::Create, &target).await?;
+            let options = self.write_options(options, trail);
+            let mut writer = Writer::new(&self.user, &options);
+            let document = read_own(&body)?;
+            let written = match target.sub() {
+                Some(sub) => self.api.post(&mut writer, &target, sub, document).await?,
+                None => self.api.create(&mut writer, &target, document).await?,
+            };
+            Ok(written_object(key, written))
+        })
+        .await
     }
 
     async fn update(
@@ -173,17 +207,20 @@ impl Client for LocalClient {
         options: &WriteOptions,
     ) -> Result<Object, ApiError> {
         let target = self.api.target(key, subresource)?;
-        self.authorize(Verb::Update, &target).await?;
-        let options = self.write_options(options);
-        let mut writer = Writer::new(&self.user, &options);
-        let document = read_own(&body)?;
-        let written = match target.sub() {
-            Some(sub) if sub.scales => {
-                self.api.update_scale(&mut writer, &target, document).await?
-            }
-            _ => self.api.update(&mut writer, &target, document).await?,
-        };
-        Ok(written_object(key, written))
+        self.audited(&target, Verb::Update, async |trail| {
+            self.authorize(Verb::Update, &target).await?;
+            let options = self.write_options(options, trail);
+            let mut writer = Writer::new(&self.user, &options);
+            let document = read_own(&body)?;
+            let written = match target.sub() {
+                Some(sub) if sub.scales => {
+                    self.api.update_scale(&mut writer, &target, document).await?
+                }
+                _ => self.api.update(&mut writer, &target, document).await?,
+            };
+            Ok(written_object(key, written))
+        })
+        .await
     }
 
     async fn patch(
@@ -195,40 +232,47 @@ impl Client for LocalClient {
         options: &WriteOptions,
     ) -> Result<Object, ApiError> {
         let target = self.api.target(key, subresource)?;
-        self.authorize(Verb::Patch, &target).await?;
-        let mut options = self.write_options(options);
-        // A client in process applies what it decides on; it is no person to be asked.
-        options.force = (kind == PatchType::Apply).then_some(true);
-        let mut writer = Writer::new(&self.user, &options);
-        let patch = match kind {
-            PatchType::Json => Patch::Json(body),
-            PatchType::Merge => Patch::Merge(body),
-            PatchType::Strategic => Patch::Strategic(body),
-            PatchType::Apply => Patch::Apply(body),
-        };
-        let written = self.api.patch(&mut writer, &target, &patch).await?;
-        Ok(written_object(key, written))
+        self.audited(&target, Verb::Patch, async |trail| {
+            self.authorize(Verb::Patch, &target).await?;
+            let mut options = self.write_options(options, trail);
+            // A client in process applies what it decides on; it is no person to be asked.
+            options.force = (kind == PatchType::Apply).then_some(true);
+            let mut writer = Writer::new(&self.user, &options);
+            let patch = match kind {
+                PatchType::Json => Patch::Json(body),
+                PatchType::Merge => Patch::Merge(body),
+                PatchType::Strategic => Patch::Strategic(body),
+                PatchType::Apply => Patch::Apply(body),
+            };
+            let written = self.api.patch(&mut writer, &target, &patch).await?;
+            Ok(written_object(key, written))
+        })
+        .await
     }
 
     async fn delete(&self, key: &Key, options: &DeleteOptions) -> Result<(), ApiError> {
         let target = self.api.target(key, "")?;
-        self.authorize(Verb::Delete, &target).await?;
-        let request = DeleteRequest {
-            grace_seconds: options.grace_seconds,
-            propagation: match options.propagation {
-                None => None,
-                Some("Foreground") => Some(Propagation::Foreground),
-                Some("Orphan") => Some(Propagation::Orphan),
-                Some(_) => Some(Propagation::Background),
-            },
-            uid: options.uid.as_deref().map(str::to_owned),
-            revision: options.resource_version.map(|revision| revision.to_string()),
-            write: query::WriteOptions {
-                fence: options.fence.clone().map(fence),
-                ..query::WriteOptions::default()
-            },
-        };
-        self.api.delete(&self.user, &target, &request).await.map(drop)
+        self.audited(&target, Verb::Delete, async |trail| {
+            self.authorize(Verb::Delete, &target).await?;
+            let request = DeleteRequest {
+                grace_seconds: options.grace_seconds,
+                propagation: match options.propagation {
+                    None => None,
+                    Some("Foreground") => Some(Propagation::Foreground),
+                    Some("Orphan") => Some(Propagation::Orphan),
+                    Some(_) => Some(Propagation::Background),
+                },
+                uid: options.uid.as_deref().map(str::to_owned),
+                revision: options.resource_version.map(|revision| revision.to_string()),
+                write: query::WriteOptions {
+                    fence: options.fence.clone().map(fence),
+                    trail: Some(trail),
+                    ..query::WriteOptions::default()
+                },
+            };
+            self.api.delete(&self.user, &target, &request).await.map(drop)
+        })
+        .await
     }
 
     async fn connect(

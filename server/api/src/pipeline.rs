@@ -7,17 +7,19 @@ mod objects;
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::Request;
 use kinds::Verb;
 use object::ApiError;
 
 use crate::{
-    Answer, Api, authorize,
+    Answer, Api,
+    audit::Trail,
+    authorize,
     query::Query,
     resolve::{self, Route, Target},
     respond,
 };
-use incoming::{Incoming, verb_of};
+use incoming::{Incoming, is_audited, origin, verb_of};
 
 impl Api {
     /// Answers one request of a client that is connected from `peer`.
@@ -25,13 +27,16 @@ impl Api {
         let (parts, body) = request.into_parts();
         let began = Instant::now();
         let answer = async {
+            let sender = self.sender(&parts.headers).await?;
             let incoming = Incoming {
                 method: &parts.method,
                 headers: &parts.headers,
                 query: Query::parse(parts.uri.query().unwrap_or_default()),
                 raw_query: parts.uri.query().unwrap_or_default(),
                 body: &body,
-                user: self.sender(&parts.headers).await?,
+                user: sender.user,
+                origin: origin(&parts.headers, peer, sender.impersonator),
+                trail: None,
             };
             match resolve::resolve(&self.registry(), parts.uri.path())? {
                 Route::Target(target) => self.handle_target(incoming, target).await,
@@ -42,11 +47,7 @@ impl Api {
             }
         };
         let answer = answer.await.unwrap_or_else(|error| Answer::Full(respond::failure(&error)));
-        let code = match &answer {
-            Answer::Full(response) => response.status().as_u16(),
-            Answer::Stream(head, _) => head.status().as_u16(),
-            Answer::Connect(_) => StatusCode::SWITCHING_PROTOCOLS.as_u16(),
-        };
+        let code = answer.code();
         // Without the query: it may hold what a command in a container is told.
         let (method, path) = (&parts.method, parts.uri.path());
         tracing::debug!(%method, path, code, %peer, elapsed = ?began.elapsed(), "request");
@@ -55,30 +56,48 @@ impl Api {
 
     async fn handle_target(
         self: &Arc<Self>,
-        incoming: Incoming<'_>,
+        mut incoming: Incoming<'_>,
         target: Target,
     ) -> Result<Answer, ApiError> {
         let verb = verb_of(&incoming, &target)?;
+        if !is_audited(&target, verb) {
+            return self.perform(&incoming, &target, verb).await;
+        }
+        let Incoming { user, origin, .. } = &incoming;
+        let trail = Trail::new(user, origin, verb.name(), &target.subresource);
+        incoming.trail = Some(trail.clone());
+        let answer = self.perform(&incoming, &target, verb).await;
+        let code = answer.as_ref().map_or_else(ApiError::code, Answer::code);
+        self.auditor.note(&trail, &target.key(), code);
+        answer
+    }
+
+    async fn perform(
+        self: &Arc<Self>,
+        incoming: &Incoming<'_>,
+        target: &Target,
+        verb: Verb,
+    ) -> Result<Answer, ApiError> {
         let wanted = if target.name.is_empty() && verb != Verb::Create {
             let fields = incoming.query.get("fieldSelector").unwrap_or_default();
-            authorize::wanted_of_many(verb.name(), &target, fields)
+            authorize::wanted_of_many(verb.name(), target, fields)
         } else {
-            authorize::wanted(verb.name(), &target)
+            authorize::wanted(verb.name(), target)
         };
         self.authorize(&incoming.user, &wanted).await?;
         if target.sub().is_some_and(|sub| sub.connects) {
-            return self.handle_stream(&incoming, &target).await;
+            return self.handle_stream(incoming, target).await;
         }
         match verb {
-            Verb::Watch => self.handle_watch(&incoming, &target).await,
-            Verb::Get => self.handle_get(&incoming, &target).await.map(Answer::Full),
-            Verb::List => self.handle_list(&incoming, &target).await.map(Answer::Full),
-            Verb::Delete => self.handle_delete(&incoming, &target).await.map(Answer::Full),
+            Verb::Watch => self.handle_watch(incoming, target).await,
+            Verb::Get => self.handle_get(incoming, target).await.map(Answer::Full),
+            Verb::List => self.handle_list(incoming, target).await.map(Answer::Full),
+            Verb::Delete => self.handle_delete(incoming, target).await.map(Answer::Full),
             Verb::DeleteCollection => {
-                self.handle_delete_collection(&incoming, &target).await.map(Answer::Full)
+                self.handle_delete_collection(incoming, target).await.map(Answer::Full)
             }
             Verb::Create | Verb::Update | Verb::Patch => {
-                self.handle_write(&incoming, &target, verb).await.map(Answer::Full)
+                self.handle_write(incoming, target, verb).await.map(Answer::Full)
             }
         }
     }

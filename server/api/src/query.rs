@@ -1,7 +1,11 @@
 //! Query strings: the options of lists, watches, writes and deletions, with Kubernetes' refusals.
 
+use std::sync::Arc;
+
 use kinds::schema::FieldValidation;
 use object::{ApiError, FieldErrors};
+
+use crate::audit::Trail;
 
 /// The parameters of a request, in order; a name may stand more than once.
 #[derive(Clone, Debug, Default)]
@@ -152,6 +156,8 @@ pub(crate) struct WriteOptions {
     pub(crate) validation: FieldValidation,
     pub(crate) force: Option<bool>,
     pub(crate) fence: Option<store::Fence>,
+    /// What the audit is told of the write.
+    pub(crate) trail: Option<Arc<Trail>>,
 }
 
 impl WriteOptions {
@@ -171,6 +177,7 @@ impl WriteOptions {
             validation,
             force: query.contains("force").then(|| query.flag("force")),
             fence: None,
+            trail: None,
         };
         refuse(name, &errors)?;
         Ok(options)

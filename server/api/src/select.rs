@@ -60,10 +60,10 @@ impl Filter {
     }
 
     pub(crate) fn matches(&self, key: &Key, body: &[u8]) -> bool {
-        self.match_fields(key, body) && self.match_labels(body)
+        self.match_fields(key, body) && self.matches_labels(body)
     }
 
-    fn match_labels(&self, body: &[u8]) -> bool {
+    pub(crate) fn matches_labels(&self, body: &[u8]) -> bool {
         if self.labels.is_everything() {
             return true;
         }

@@ -1,6 +1,7 @@
 //! What a request does to objects, whoever sends it: HTTP or a client in process.
 
 pub(crate) mod apply;
+mod computed;
 pub(crate) mod connect;
 pub(crate) mod create;
 pub(crate) mod delete;
@@ -33,30 +34,32 @@ pub(crate) struct Writer<'r> {
     pub(crate) user: &'r User,
     pub(crate) options: &'r WriteOptions,
     pub(crate) warnings: Vec<String>,
-    /// What admission has to say beside yes.
-    notes: Mutex<Notes>,
+    /// What admission warns of.
+    told: Mutex<Vec<String>>,
 }
 
 impl<'r> Writer<'r> {
     pub(crate) fn new(user: &'r User, options: &'r WriteOptions) -> Self {
-        Self { user, options, warnings: Vec::new(), notes: Mutex::default() }
+        Self { user, options, warnings: Vec::new(), told: Mutex::default() }
     }
 
     /// Keeps what admission says; a write that is tried again hears it again.
     pub(crate) fn note(&self, notes: Notes) {
-        let mut kept = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         for warning in notes.warnings {
-            if !kept.warnings.contains(&warning) {
-                kept.warnings.push(warning);
+            if !kept.contains(&warning) {
+                kept.push(warning);
             }
         }
-        kept.annotations.extend(notes.annotations);
+        if let Some(trail) = &self.options.trail {
+            trail.annotate(notes.annotations);
+        }
     }
 
     /// All that the client is to be warned of.
     pub(crate) fn all_warnings(&self) -> Vec<String> {
-        let kept = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-        self.warnings.iter().chain(&kept.warnings).cloned().collect()
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        self.warnings.iter().chain(&*told).cloned().collect()
     }
 
     /// Whose the written fields become.
@@ -91,7 +94,16 @@ impl Api {
             return Ok(self.store.get(key).map_or(0, |stored| stored.revision));
         }
         let fence = options.fence.clone();
-        self.store.commit(store::Transaction { writes, fence, audit: None }).await
+        let audit = options
+            .trail
+            .as_ref()
+            .zip(writes.first())
+            .and_then(|(trail, own)| trail.act_of(own, self.store.get(&own.key).as_deref()));
+        let committed = self.store.commit(store::Transaction { writes, fence, audit }).await;
+        if let (Err(_), Some(trail)) = (&committed, &options.trail) {
+            trail.forget();
+        }
+        committed
     }
 }
 

@@ -114,6 +114,9 @@ pub trait Kind: Sized + 'static {
     /// For reviews and the like: what answers a POST instead of storing it. Their verbs are `create`
     /// alone.
     const ANSWERED: Option<Answered> = None;
+    /// Whether its objects are computed when somebody asks, by a source that the API has for it, and
+    /// never stored. Their verbs are `get` and `list` alone.
+    const COMPUTED: bool = false;
 
     /// Seconds a deleted object stays with a deletionTimestamp before it goes (pods), given what
     /// the request asked for; `None` deletes at once.

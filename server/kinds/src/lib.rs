@@ -13,6 +13,7 @@ mod registry;
 pub mod schema;
 
 pub mod api_service;
+pub mod audit_event;
 pub mod certificate_signing_request;
 pub mod cluster_role;
 pub mod cluster_role_binding;
@@ -145,6 +146,13 @@ kinds! {
     pod_certificate_request::PodCertificateRequest,
     ingress::Ingress,
     ingress_class::IngressClass,
+    lease::Lease,
+    endpoint_slice::EndpointSlice,
+    audit_event::AuditEvent,
+    host::Host,
+    node_port::NodePort,
+    session::Session,
+    user::User,
     ip_address::IPAddress,
     network_policy::NetworkPolicy,
     service_cidr::ServiceCIDR,

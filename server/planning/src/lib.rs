@@ -5,6 +5,7 @@
 pub mod access;
 pub mod accounts;
 pub mod admission;
+pub mod audit;
 pub mod backends;
 pub mod backoff;
 pub mod bootstrap;

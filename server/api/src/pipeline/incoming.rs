@@ -1,5 +1,7 @@
 //! A request, taken apart: what its headers, query and body say.
 
+use std::{net::IpAddr, sync::Arc};
+
 use bytes::Bytes;
 use http::{HeaderMap, Method, header};
 use kinds::{Verb, schema::Body};
@@ -7,6 +9,7 @@ use object::{ApiError, Reason};
 use planning::access::User;
 
 use crate::{
+    audit::{Origin, Trail},
     body,
     negotiate::{self, Sent},
     query::{Query, WriteOptions},
@@ -23,6 +26,9 @@ pub(super) struct Incoming<'r> {
     pub(super) raw_query: &'r str,
     pub(super) body: &'r Bytes,
     pub(super) user: User,
+    pub(super) origin: Origin,
+    /// What the audit is to hear of the request, if it is to hear of it.
+    pub(super) trail: Option<Arc<Trail>>,
 }
 
 impl Incoming<'_> {
@@ -44,6 +50,7 @@ impl Incoming<'_> {
     pub(super) fn write_options(&self, name: &str) -> Result<WriteOptions, ApiError> {
         let mut options = WriteOptions::read(&self.query, name)?;
         options.field_manager.get_or_insert_with(|| self.field_manager());
+        options.trail.clone_from(&self.trail);
         Ok(options)
     }
 
@@ -53,7 +60,9 @@ impl Incoming<'_> {
 
     pub(super) fn delete_request(&self) -> Result<DeleteRequest, ApiError> {
         let body = if self.body.is_empty() { None } else { Some(self.document()?.value) };
-        DeleteRequest::read(body, &self.query)
+        let mut request = DeleteRequest::read(body, &self.query)?;
+        request.write.trail.clone_from(&self.trail);
+        Ok(request)
     }
 
     pub(super) fn patch(&self) -> Result<Patch, ApiError> {
@@ -74,6 +83,19 @@ impl Incoming<'_> {
             }
         })
     }
+}
+
+/// Where a request comes from, with what it calls its program.
+pub(super) fn origin(headers: &HeaderMap, peer: IpAddr, impersonator: Option<String>) -> Origin {
+    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let agent = agent.unwrap_or_default().chars().take(512).collect();
+    Origin { impersonator, address: Some(peer), agent }
+}
+
+/// Whether the audit hears of a request: of writes, of streams into pods, of reads of secrets.
+pub(super) fn is_audited(target: &Target, verb: Verb) -> bool {
+    let reads = matches!(verb, Verb::Get | Verb::List | Verb::Watch);
+    !reads || target.def.secret || target.sub().is_some_and(|sub| sub.connects)
 }
 
 /// The refusal of a method that means nothing on its path.

@@ -103,6 +103,11 @@ impl Api {
             status["message"] = done.into();
             return Ok(respond::json(StatusCode::OK, &status));
         }
+        if target.def.computed {
+            let computed = self.compute_one(target).await?;
+            let shown = render::object(&target.def, &computed, view);
+            return Ok(respond::formatted(StatusCode::OK, shown, view.wanted.format));
+        }
         let stale = incoming.query.get("resourceVersion") == Some("0");
         if let Some(revision) = incoming.query.number("resourceVersion")? {
             self.catch_up_to(revision.try_into().unwrap_or(0)).await?;

@@ -59,6 +59,9 @@ impl Api {
         target: &Target,
         options: &ListOptions,
     ) -> Result<Page, ApiError> {
+        if target.def.computed {
+            return self.compute_page(target, options).await;
+        }
         let fields = options.fields.as_deref();
         let filter = Filter::new(&target.def, options.labels.as_deref(), fields)?;
         let range = range(target, &filter);

@@ -69,6 +69,7 @@ impl Api {
         let mut request = DeleteRequest::read(options, &Query::default())?;
         request.write.dry_run |= writer.options.dry_run;
         request.write.fence.clone_from(&writer.options.fence);
+        request.write.trail.clone_from(&writer.options.trail);
         self.delete(writer.user, target, &request).await?;
         Ok(Written::Answered(success()))
     }

@@ -72,6 +72,8 @@ pub struct KindDef {
     pub secret: bool,
     pub returns_deleted: bool,
     pub answered: Option<Answered>,
+    /// Whether its objects are computed: see [`Kind::COMPUTED`].
+    pub computed: bool,
     /// The name of its OpenAPI definition: `io.k8s.api.apps.v1.Deployment`.
     pub definition: Text,
     pub codec: Arc<dyn Codec>,
@@ -116,6 +118,7 @@ impl KindDef {
             secret: K::SECRET,
             returns_deleted: K::RETURNS_DELETED,
             answered: K::ANSWERED,
+            computed: K::COMPUTED,
             definition: public_name(&Res::<K>::schema_name()).into(),
             codec: Arc::new(TypedCodec::<K>::default()),
             kept: Kept::Own,
