@@ -1,7 +1,7 @@
 # make run     install what is missing, build, and start the platform
 # make test    every test: unit, property, contract, simulator, end to end
 # make check   format, lints
-# make bench   side-by-side figures
+# make bench   side-by-side figures; ONLY=api or ONLY=footprint runs one part
 # make sim     the simulator alone; SEED=n replays one seed
 TARGET := target/x86_64-unknown-linux-gnu
 LONGSHORE := $(TARGET)/release/longshore
@@ -32,7 +32,7 @@ sim:
 	SEED=$(SEED) cargo test -p tests --test sim -- --nocapture
 
 bench:
-	@scripts/ensure.sh test
+	@scripts/ensure.sh bench
 	@scripts/tools.sh
 	cargo build --release --bin longshore
 	LONGSHORE_BIN=$(abspath $(LONGSHORE)) cargo run --release -p benches

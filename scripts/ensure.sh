@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a target needs and is missing: ensure.sh run|test.
+# Installs what a target needs and is missing: ensure.sh run|test|bench.
 # As root on Debian through apt; otherwise names what to install and stops.
 set -euo pipefail
 
@@ -14,7 +14,10 @@ ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || want+=(postgresql)
 need ip iproute2
 need iptables iptables
 [ -d "$(dirname "$0")/../web/node_modules" ] || need npm npm
-if [ "${1:-run}" = test ]; then
+if [ "${1:-run}" = bench ]; then
+  need etcd etcd-server
+fi
+if [ "${1:-run}" != run ]; then
   need busybox busybox-static
   need chromium chromium
   need chromedriver chromium-driver

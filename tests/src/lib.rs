@@ -12,7 +12,7 @@ pub mod eventually;
 pub mod image;
 pub mod load;
 
-pub use cluster::TestCluster;
+pub use cluster::{TestCluster, binary, root};
 pub use command::{Output, run};
 pub use control_plane::ControlPlane;
 pub use engine::{Engine, Network};
