@@ -13,6 +13,7 @@ mod bootstrap;
 mod discovery;
 mod errors;
 mod health;
+mod listing;
 mod local;
 mod negotiate;
 mod openapi;
@@ -62,6 +63,8 @@ pub struct Api {
     tunnels: Tunnels,
     sources: RwLock<source::Sources>,
     auditor: audit::Auditor,
+    /// Compressed pieces of lists.
+    members: Arc<listing::Members>,
     /// How many passwords are hashed at once; each takes memory and a core for a while.
     log_ins: Semaphore,
 }
@@ -102,6 +105,7 @@ impl Api {
             tokens,
             feed,
             tunnels: Tunnels::default(),
+            members: Arc::default(),
             log_ins: Semaphore::new(LOG_INS_MAX),
         }))
     }

@@ -91,7 +91,7 @@ impl Api {
         match verb {
             Verb::Watch => self.handle_watch(incoming, target).await,
             Verb::Get => self.handle_get(incoming, target).await.map(Answer::Full),
-            Verb::List => self.handle_list(incoming, target).await.map(Answer::Full),
+            Verb::List => self.handle_list(incoming, target).await,
             Verb::Delete => self.handle_delete(incoming, target).await.map(Answer::Full),
             Verb::DeleteCollection => {
                 self.handle_delete_collection(incoming, target).await.map(Answer::Full)

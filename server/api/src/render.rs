@@ -93,11 +93,7 @@ pub(crate) fn list<'s>(
         Shape::Whole => (&*def.list_kind, def.api_version.to_string()),
     };
     let mut out = BytesMut::with_capacity(4096);
-    let head = format!(
-        r#"{{"kind":"{kind}","apiVersion":"{api_version}","metadata":{},"items":["#,
-        meta.to_value()
-    );
-    out.put_slice(head.as_bytes());
+    out.put_slice(list_start(kind, &api_version, meta).as_bytes());
     for (index, item) in items.into_iter().enumerate() {
         if index > 0 {
             out.put_u8(b',');
@@ -107,9 +103,18 @@ pub(crate) fn list<'s>(
             _ => splice_into(&mut out, &item.body, item.revision),
         }
     }
-    out.put_slice(b"]}");
+    out.put_slice(LIST_END.as_bytes());
     out.freeze()
 }
+
+/// What stands before the first item of a list.
+pub(crate) fn list_start(kind: &str, api_version: &str, meta: &ListMeta) -> String {
+    let meta = meta.to_value();
+    format!(r#"{{"kind":"{kind}","apiVersion":"{api_version}","metadata":{meta},"items":["#)
+}
+
+/// What stands behind the last item.
+pub(crate) const LIST_END: &str = "]}";
 
 #[derive(Deserialize)]
 struct Envelope<'b> {

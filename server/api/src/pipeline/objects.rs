@@ -11,8 +11,8 @@ use store::Stored;
 
 use super::incoming::Incoming;
 use crate::{
-    Answer, Api,
-    negotiate::Shape,
+    Answer, Api, listing,
+    negotiate::{Shape, Wanted},
     query::ListOptions,
     render::{self, View},
     resolve::Target,
@@ -61,11 +61,16 @@ impl Api {
         &self,
         incoming: &Incoming<'_>,
         target: &Target,
-    ) -> Result<Response<Bytes>, ApiError> {
+    ) -> Result<Answer, ApiError> {
         let view = incoming.view()?;
         let page = self.list(target, &ListOptions::read(&incoming.query)?).await?;
         let page = self.page_in_version(target, page).await?;
-        Ok(listed(target, &page, view))
+        if view.wanted == Wanted::default() && listing::is_large(&page) {
+            let members = listing::accepts_gzip(incoming.headers).then(|| self.members.clone());
+            let (head, chunks) = listing::answer(&target.def, page, members);
+            return Ok(Answer::Stream(head, chunks));
+        }
+        Ok(Answer::Full(listed(target, &page, view)))
     }
 
     pub(super) async fn handle_delete_collection(
