@@ -6,12 +6,15 @@
 mod documents;
 mod listener;
 mod page;
+mod passage;
 mod request;
 mod respond;
 mod routes;
 mod service;
 mod tunnel;
 mod websocket;
+
+use std::time::Duration;
 
 pub use listener::{Listeners, Running, start};
 pub use service::Service;
@@ -20,7 +23,7 @@ pub use service::Service;
 const BODY_BYTES_MAX: usize = 3 * 1024 * 1024;
 /// How long a request may take until its head is answered; what streams may take longer. The API
 /// waits for a minute at most by itself, and then says what it waited for.
-const ANSWER_SECONDS_MAX: u64 = 65;
+const ANSWER_PATIENCE: Duration = Duration::from_secs(65);
 /// How much longer, for one that asks to wait with `timeoutSeconds`.
 const WAIT_SECONDS_MAX: u64 = 3600;
 

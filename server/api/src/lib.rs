@@ -13,6 +13,7 @@ mod bootstrap;
 mod discovery;
 mod errors;
 mod health;
+mod incoming_body;
 mod listing;
 mod local;
 mod negotiate;
@@ -45,8 +46,9 @@ use planning::access::User;
 use store::Store;
 use tokio::sync::Semaphore;
 
-use crate::streams::Tunnels;
+use crate::streams::{ByteStream, Tunnels};
 
+pub use incoming_body::Body;
 pub use reviews::hash_password;
 pub use settings::{Settings, SigningKey};
 pub use source::{Asked, Computed, Source};
@@ -72,10 +74,14 @@ pub struct Api {
 /// What a request is answered with.
 pub enum Answer {
     Full(http::Response<Bytes>),
-    /// A watch or a log: the head, then chunks as they come.
+    /// A watch, a log or what a backend answers: the head, then chunks as they come.
     Stream(http::Response<()>, BoxStream<'static, Result<Bytes, ApiError>>),
     /// An upgrade to a stream of frames.
     Connect(Connection),
+    /// An upgrade to a stream of bytes, which is kubectl's port-forward.
+    Bytes(ByteStream),
+    /// An upgrade that a backend has agreed to: its answer, and the bytes that follow.
+    Upgraded(http::Response<()>, ByteStream),
 }
 
 impl Answer {
@@ -83,7 +89,9 @@ impl Answer {
         match self {
             Self::Full(response) => response.status().as_u16(),
             Self::Stream(head, _) => head.status().as_u16(),
-            Self::Connect(_) => http::StatusCode::SWITCHING_PROTOCOLS.as_u16(),
+            Self::Connect(_) | Self::Bytes(_) | Self::Upgraded(..) => {
+                http::StatusCode::SWITCHING_PROTOCOLS.as_u16()
+            }
         }
     }
 }

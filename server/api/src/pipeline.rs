@@ -3,16 +3,16 @@
 mod documents;
 mod incoming;
 mod objects;
+mod proxy;
 
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
-use bytes::Bytes;
 use http::Request;
 use kinds::Verb;
 use object::ApiError;
 
 use crate::{
-    Answer, Api,
+    Answer, Api, Body,
     audit::Trail,
     authorize,
     query::Query,
@@ -23,11 +23,24 @@ use incoming::{Incoming, is_audited, origin, verb_of};
 
 impl Api {
     /// Answers one request of a client that is connected from `peer`.
-    pub async fn handle(self: &Arc<Self>, request: Request<Bytes>, peer: IpAddr) -> Answer {
+    pub async fn handle(
+        self: &Arc<Self>,
+        request: Request<impl Into<Body>>,
+        peer: IpAddr,
+    ) -> Answer {
         let (parts, body) = request.into_parts();
         let began = Instant::now();
         let answer = async {
             let sender = self.sender(&parts.headers).await?;
+            let origin = origin(&parts.headers, peer, sender.impersonator);
+            let route = resolve::resolve(&self.registry(), parts.uri.path())?;
+            if let Route::Target(target) = &route
+                && let Some(proxied) = target.proxied()
+            {
+                let sender = (&sender.user, &origin);
+                return self.handle_proxy(sender, target, proxied, &parts, body.into(), peer).await;
+            }
+            let body = body.into().gather().await?;
             let incoming = Incoming {
                 method: &parts.method,
                 headers: &parts.headers,
@@ -35,10 +48,10 @@ impl Api {
                 raw_query: parts.uri.query().unwrap_or_default(),
                 body: &body,
                 user: sender.user,
-                origin: origin(&parts.headers, peer, sender.impersonator),
+                origin,
                 trail: None,
             };
-            match resolve::resolve(&self.registry(), parts.uri.path())? {
+            match route {
                 Route::Target(target) => self.handle_target(incoming, target).await,
                 document => {
                     let path = parts.uri.path();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kinds::{KindDef, Registry, Scope, SubresourceDef};
+use kinds::{KindDef, Proxied, Registry, Scope, SubresourceDef};
 use object::{ApiError, Key, Reason};
 use percent_encoding::percent_decode_str;
 
@@ -67,6 +67,11 @@ impl Target {
 
     pub(crate) fn key(&self) -> Key {
         Key::new(self.def.name.clone(), &self.namespace, &self.name)
+    }
+
+    /// Who answers, if a request to this target is passed on.
+    pub(crate) fn proxied(&self) -> Option<Proxied> {
+        self.sub().and_then(|sub| sub.proxies)
     }
 
     /// The declared subresource; `None` for the object itself.

@@ -3,6 +3,9 @@
 
 mod dial;
 mod exchange;
+pub(crate) mod passing;
+pub(crate) mod port_forward;
+pub mod spdy;
 mod tls;
 mod tunnels;
 mod upgrade;
@@ -10,6 +13,7 @@ mod upgrade;
 pub use client::tunnel::{Operation, StreamHeader};
 pub use dial::{ByteStream, Duplex};
 pub use exchange::{BodyStream, Exchanged, exchange};
+pub(crate) use passing::Passage;
 pub use tls::{Identity, Tls, Trust};
 pub use tunnels::Tunnels;
-pub use upgrade::{SUBPROTOCOLS, check_upgrade};
+pub use upgrade::{Dialect, SUBPROTOCOLS, check_upgrade};

@@ -10,7 +10,7 @@ mod version;
 pub use any::{AnyObject, Decoded, Typed, cast, cast_mut};
 pub use codec::Codec;
 pub use def::{ColumnDef, KindDef, PostDef, SubresourceDef, Text};
-pub use subresource::{Destination, Post, Progress, ScaleFns, Subresource};
+pub use subresource::{Destination, Post, Progress, Proxied, ScaleFns, Subresource};
 pub use table::{Column, Field, column, field};
 pub use version::{Conversion, Kept, Version};
 

@@ -90,8 +90,8 @@ pub mod volume_attributes_class;
 
 pub use kind::{
     Answered, AnyObject, Codec, Column, ColumnDef, Conversion, Decoded, Destination, Field, Kept,
-    Kind, KindDef, Post, PostDef, Progress, ScaleFns, Scope, Subresource, SubresourceDef, Text,
-    Typed, Verb, Version, cast, cast_mut, column, field,
+    Kind, KindDef, Post, PostDef, Progress, Proxied, ScaleFns, Scope, Subresource, SubresourceDef,
+    Text, Typed, Verb, Version, cast, cast_mut, column, field,
 };
 pub use registry::Registry;
 

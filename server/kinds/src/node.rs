@@ -6,7 +6,7 @@ use object::{FieldErrors, name};
 use serde_json::Value;
 
 use crate::{
-    Column, Field, Kind, Subresource, column, field,
+    Column, Field, Kind, Proxied, Subresource, column, field,
     parts::{cells, check},
 };
 
@@ -19,10 +19,12 @@ pub struct Node;
 impl Kind for Node {
     type Object = v1::Node;
     const SHORT_NAMES: &'static [&'static str] = &["no"];
-    const SUBRESOURCES: &'static [Subresource<Self::Object>] =
-        &[Subresource::part("status", |stored: &mut v1::Node, written| {
+    const SUBRESOURCES: &'static [Subresource<Self::Object>] = &[
+        Subresource::proxy(Proxied::Agent, "NodeProxyOptions"),
+        Subresource::part("status", |stored: &mut v1::Node, written| {
             stored.status.clone_from(&written.status);
-        })];
+        }),
+    ];
     const COLUMNS: &'static [Column<Self::Object>] = &[
         column("Status", status).described("The status of the node"),
         column("Roles", roles).described("The roles of the node"),

@@ -8,7 +8,9 @@ mod update;
 use k8s_openapi::api::core::v1;
 use object::{ApiError, FieldErrors};
 
-use crate::{Column, Destination, Field, Kind, Post, Subresource, Verb, field, parts::template};
+use crate::{
+    Column, Destination, Field, Kind, Post, Proxied, Subresource, Verb, field, parts::template,
+};
 
 pub struct Pod;
 
@@ -29,6 +31,7 @@ impl Kind for Pod {
         Subresource::stream("exec", OPEN).with_kind("PodExecOptions"),
         Subresource::stream("log", &[Verb::Get]),
         Subresource::stream("portforward", OPEN).with_kind("PodPortForwardOptions"),
+        Subresource::proxy(Proxied::Address, "PodProxyOptions"),
         Subresource::part("status", |stored: &mut v1::Pod, written| {
             stored.status.clone_from(&written.status);
         }),

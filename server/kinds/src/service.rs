@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1;
 use object::FieldErrors;
 use serde_json::Value;
 
-use crate::{Column, Field, Kind, Subresource, column, field, parts::cells};
+use crate::{Column, Field, Kind, Proxied, Subresource, column, field, parts::cells};
 
 pub struct Service;
 
@@ -16,10 +16,12 @@ impl Kind for Service {
     type Object = v1::Service;
     const SHORT_NAMES: &'static [&'static str] = &["svc"];
     const CATEGORIES: &'static [&'static str] = &["all"];
-    const SUBRESOURCES: &'static [Subresource<Self::Object>] =
-        &[Subresource::part("status", |stored: &mut v1::Service, written| {
+    const SUBRESOURCES: &'static [Subresource<Self::Object>] = &[
+        Subresource::proxy(Proxied::Endpoints, "ServiceProxyOptions"),
+        Subresource::part("status", |stored: &mut v1::Service, written| {
             stored.status.clone_from(&written.status);
-        })];
+        }),
+    ];
     const RETURNS_DELETED: bool = true;
     const COLUMNS: &'static [Column<Self::Object>] = &[
         column("Type", |service: &v1::Service, _| type_of(service).into()),

@@ -4,11 +4,17 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ::http::{HeaderMap, Method, Request, Uri, header};
 use actix_web::{HttpRequest, web::Payload};
+use api::Body;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use object::{ApiError, Reason};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 
 use super::BODY_BYTES_MAX;
+
+/// The most that waits of a body that is handed on as it comes.
+const CHUNKS_MAX: usize = 8;
 
 /// The whole request; one that asks for an upgrade has no body.
 pub(super) async fn read(
@@ -19,7 +25,26 @@ pub(super) async fn read(
     head(request, body)
 }
 
-fn head(request: &HttpRequest, body: Bytes) -> Result<Request<Bytes>, ApiError> {
+/// A request whose body is handed on as it comes.
+pub(super) fn streamed(request: &HttpRequest, payload: Payload) -> Result<Request<Body>, ApiError> {
+    let (sender, receiver) = mpsc::channel(CHUNKS_MAX);
+    let read = head(request, Body::Stream(ReceiverStream::new(receiver).boxed()))?;
+    actix_web::rt::spawn(async move {
+        let mut chunks = payload.map(|chunk| {
+            chunk.map_err(|error| {
+                ApiError::bad_request(format!("the request's body ended early: {error}"))
+            })
+        });
+        while let Some(chunk) = chunks.next().await {
+            if sender.send(chunk).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(read)
+}
+
+pub(super) fn head<B>(request: &HttpRequest, body: B) -> Result<Request<B>, ApiError> {
     let refuse = |_| ApiError::bad_request("the request's head can not be understood");
     let scheme = if request.app_config().secure() { "https" } else { "http" };
     let host = request.headers().get("host").and_then(|host| host.to_str().ok());

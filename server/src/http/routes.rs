@@ -3,18 +3,18 @@
 
 use std::time::Duration;
 
-use ::http::{Request, header::AUTHORIZATION};
+use ::http::{Request, Uri, header::AUTHORIZATION};
 use actix_web::{
     HttpRequest, HttpResponse,
     web::{self, Data, Payload, ServiceConfig},
 };
-use api::Answer;
+use api::{Answer, Body};
 use bytes::Bytes;
 use object::{ApiError, Reason};
 
 use super::{
-    ANSWER_SECONDS_MAX, WAIT_SECONDS_MAX, documents, listener::Shared, page, request, respond,
-    websocket,
+    ANSWER_PATIENCE, WAIT_SECONDS_MAX, documents, listener::Shared, page, passage, request,
+    respond, websocket,
 };
 
 /// The first segments of the API's paths; everything else is the dashboard's.
@@ -45,6 +45,9 @@ pub(super) async fn serve(
     if shared.stopping.is_cancelled() {
         return respond::error(&ApiError::unavailable("the server is stopping; ask another one"));
     }
+    if shared.service.passes_on(request.path()) {
+        return pass_on(&request, payload, &shared).await;
+    }
     let mut asked = match request::read(&request, &mut payload).await {
         Ok(asked) => asked,
         Err(error) => return respond::error(&error),
@@ -61,15 +64,15 @@ pub(super) async fn serve(
     if request::is_websocket(asked.headers()) {
         return upgrade(&request, payload, asked, &shared).await;
     }
-    match handle(&shared, &request, asked).await {
+    match handle(&shared, &request, asked.map(Body::Full), ANSWER_PATIENCE).await {
         Answer::Full(response) => respond::full(&request, response).await,
         Answer::Stream(head, chunks) => respond::stream(head, chunks, shared.end_of(&request)),
-        Answer::Connect(_) => respond::error(&ApiError::bad_request("Upgrade request required")),
+        _ => respond::error(&ApiError::bad_request("Upgrade request required")),
     }
 }
 
-/// A WebSocket for `exec`, `attach` and `portforward`. The handshake is checked first: a command
-/// must not run for a client that can not hear of it.
+/// A WebSocket for `exec`, `attach` and `portforward`, or for a log or a watch. The handshake is
+/// checked first: a command must not run for a client that can not hear of it.
 async fn upgrade(
     request: &HttpRequest,
     payload: Payload,
@@ -80,25 +83,55 @@ async fn upgrade(
         Ok(socket) => socket,
         Err(error) => return respond::error(&error),
     };
-    match handle(shared, request, asked).await {
+    let stopping = shared.stopping.clone();
+    match handle(shared, request, asked.map(Body::Full), ANSWER_PATIENCE).await {
         Answer::Connect(connection) => {
             let has_status = !request.path().ends_with("/portforward");
-            socket.join(connection, has_status, shared.stopping.clone())
+            socket.join(connection, has_status, stopping)
         }
+        Answer::Bytes(stream) => socket.join_bytes(stream, stopping),
+        Answer::Stream(head, chunks) => socket.join_chunks(&head, chunks, stopping),
         Answer::Full(response) => respond::full(request, response).await,
-        // A watch over WebSocket is asked for by no client that we know.
-        Answer::Stream(..) => {
+        Answer::Upgraded(..) => {
             respond::error(&ApiError::bad_request("this path can not be upgraded"))
         }
     }
 }
 
+/// A request that is passed on: its body goes as it comes, and an upgrade is agreed on with the
+/// backend, not with us. It lasts as long as both want.
+async fn pass_on(request: &HttpRequest, payload: Payload, shared: &Shared) -> HttpResponse {
+    let upgrades = request.headers().contains_key("upgrade");
+    let (asked, rest) = if upgrades {
+        (request::head(request, Body::Full(Bytes::new())), Some(payload))
+    } else {
+        (request::streamed(request, payload), None)
+    };
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(error) => return respond::error(&error),
+    };
+    match (handle(shared, request, asked, Duration::MAX).await, rest) {
+        (Answer::Full(response), _) => respond::full(request, response).await,
+        (Answer::Stream(head, chunks), _) => respond::stream(head, chunks, shared.end_of(request)),
+        (Answer::Upgraded(head, stream), Some(payload)) => {
+            passage::join(head, stream, payload, shared.stopping.clone())
+        }
+        _ => respond::error(&ApiError::bad_request("this path can not be upgraded")),
+    }
+}
+
 /// Hands a request to the API in a task of its own: a client that leaves must not stop a write
 /// half way, and a panic must not take the connection's other requests with it.
-async fn handle(shared: &Shared, request: &HttpRequest, asked: Request<Bytes>) -> Answer {
+async fn handle(
+    shared: &Shared,
+    request: &HttpRequest,
+    asked: Request<Body>,
+    patience: Duration,
+) -> Answer {
     let (service, peer) = (shared.service.clone(), request::peer(request));
     let handling = shared.requests.spawn(async move {
-        let patience = Duration::from_secs(ANSWER_SECONDS_MAX + asked_seconds(&asked));
+        let patience = patience.saturating_add(Duration::from_secs(asked_seconds(asked.uri())));
         tokio::time::timeout(patience, service.handle(asked, peer)).await
     });
     let error = match handling.await {
@@ -113,8 +146,8 @@ async fn handle(shared: &Shared, request: &HttpRequest, asked: Request<Bytes>) -
 }
 
 /// How long a request that waits for something (a rollout) asks to wait.
-fn asked_seconds(asked: &Request<Bytes>) -> u64 {
-    let parameters = asked.uri().query().unwrap_or_default().split('&');
+fn asked_seconds(uri: &Uri) -> u64 {
+    let parameters = uri.query().unwrap_or_default().split('&');
     let seconds = parameters.filter_map(|one| one.strip_prefix("timeoutSeconds="));
     seconds.filter_map(|text| text.parse::<u64>().ok()).next().unwrap_or(0).min(WAIT_SECONDS_MAX)
 }
@@ -132,8 +165,7 @@ mod tests {
             ("?timeoutSeconds=9999999", WAIT_SECONDS_MAX),
         ] {
             let uri = format!("https://localhost/apis/apps/v1{query}");
-            let asked = Request::builder().uri(uri).body(Bytes::new()).unwrap();
-            assert_eq!(asked_seconds(&asked), seconds, "{query}");
+            assert_eq!(asked_seconds(&uri.parse().unwrap()), seconds, "{query}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use ::http::{Request, Response};
-use api::{Answer, Api, streams::Tunnels};
+use api::{Answer, Api, Body, streams::Tunnels};
 use async_trait::async_trait;
 use bytes::Bytes;
 use object::ApiError;
@@ -12,7 +12,10 @@ use planning::access::User;
 #[async_trait]
 pub trait Service: Send + Sync + 'static {
     /// Answers a request to the API.
-    async fn handle(&self, request: Request<Bytes>, peer: IpAddr) -> Answer;
+    async fn handle(&self, request: Request<Body>, peer: IpAddr) -> Answer;
+
+    /// Whether requests to a path are passed on: their bodies are not read beforehand.
+    fn passes_on(&self, path: &str) -> bool;
 
     /// Answers a browser with the rights of the token's user.
     async fn page(&self, request: Request<Bytes>, token: Option<&str>) -> Response<web::Body>;
@@ -27,8 +30,12 @@ pub trait Service: Send + Sync + 'static {
 /// The product: the API, and the dashboard on top of it.
 #[async_trait]
 impl Service for Arc<Api> {
-    async fn handle(&self, request: Request<Bytes>, peer: IpAddr) -> Answer {
+    async fn handle(&self, request: Request<Body>, peer: IpAddr) -> Answer {
         Api::handle(self, request, peer).await
+    }
+
+    fn passes_on(&self, path: &str) -> bool {
+        Api::passes_on(self, path)
     }
 
     async fn page(&self, request: Request<Bytes>, token: Option<&str>) -> Response<web::Body> {

@@ -9,12 +9,15 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use ::http::{Request, Response, Version};
-use api::{Answer, streams::Tunnels};
+use ::http::{HeaderMap, Request, Response, Version};
+use api::{
+    Answer, Body,
+    streams::{ByteStream, Tunnels},
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use client::{Connection, Frame};
-use futures::StreamExt;
+use futures::{SinkExt, StreamExt};
 use object::ApiError;
 use planning::access::User;
 use tokio::sync::{mpsc, watch};
@@ -42,6 +45,8 @@ impl Drop for Counted {
 
 impl Fake {
     fn watch(&self) -> Answer {
+        let mut head = Response::new(());
+        head.headers_mut().insert("content-type", "application/json".parse().unwrap());
         self.watches.send_modify(|count| *count += 1);
         let counted = Counted(self.watches.clone());
         let first =
@@ -51,7 +56,7 @@ impl Fake {
             let _ = &counted;
             Ok(Bytes::new())
         });
-        Answer::Stream(Response::new(()), first.chain(silent).boxed())
+        Answer::Stream(head, first.chain(silent).boxed())
     }
 
     async fn connect(&self) -> Answer {
@@ -64,9 +69,41 @@ impl Fake {
     }
 }
 
+/// A stream that gives back what is written to it.
+fn echo() -> ByteStream {
+    let (near, far) = tokio::io::duplex(4096);
+    tokio::spawn(async move {
+        let (mut reader, mut writer) = tokio::io::split(far);
+        tokio::io::copy(&mut reader, &mut writer).await.ok();
+    });
+    Box::new(near)
+}
+
+/// A backend that speaks WebSocket itself and echoes.
+fn accept(headers: &HeaderMap) -> Answer {
+    let key = headers["sec-websocket-key"].as_bytes();
+    let accepted = tokio_tungstenite::tungstenite::handshake::derive_accept_key(key);
+    let head = Response::builder()
+        .status(101)
+        .header("upgrade", "websocket")
+        .header("connection", "Upgrade")
+        .header("sec-websocket-accept", accepted);
+    let (near, far) = tokio::io::duplex(4096);
+    tokio::spawn(async move {
+        let role = tokio_tungstenite::tungstenite::protocol::Role::Server;
+        let mut socket = tokio_tungstenite::WebSocketStream::from_raw_socket(far, role, None).await;
+        while let Some(Ok(message)) = socket.next().await {
+            if message.is_text() {
+                socket.send(message).await.ok();
+            }
+        }
+    });
+    Answer::Upgraded(head.body(()).unwrap(), Box::new(near))
+}
+
 #[async_trait]
 impl Service for Fake {
-    async fn handle(&self, request: Request<Bytes>, peer: IpAddr) -> Answer {
+    async fn handle(&self, request: Request<Body>, peer: IpAddr) -> Answer {
         let text = |text: String| Answer::Full(Response::new(Bytes::from(text)));
         let authorization = request.headers().get("authorization");
         match request.uri().path() {
@@ -74,15 +111,35 @@ impl Service for Fake {
                 "{} {} from {peer} with {} bytes",
                 request.method(),
                 request.uri(),
-                request.body().len()
+                match request.body() {
+                    Body::Full(bytes) => bytes.len(),
+                    Body::Stream(_) => 0,
+                }
             )),
             "/openapi/v3" => text(format!("{authorization:?}")),
             "/api/large" => text("longshore ".repeat(100_000)),
             "/api/watch" => self.watch(),
             "/api/exec" => self.connect().await,
+            "/api/log" => {
+                let mut head = Response::new(());
+                let text = "text/plain".parse().unwrap();
+                head.headers_mut().insert("content-type", text);
+                let line = async { Ok(Bytes::from_static(b"one line\n")) };
+                Answer::Stream(head, futures::stream::once(line).boxed())
+            }
+            "/api/bytes" => Answer::Bytes(echo()),
+            "/api/proxy/echo" => match request.into_body() {
+                Body::Stream(chunks) => Answer::Stream(Response::new(()), chunks),
+                Body::Full(_) => panic!("the body is streamed"),
+            },
+            "/api/proxy/socket" => accept(request.headers()),
             "/api/broken" => panic!("as a bug would"),
             path => Answer::Full(super::respond::failure(&ApiError::not_found("paths", path))),
         }
+    }
+
+    fn passes_on(&self, path: &str) -> bool {
+        path.contains("/proxy")
     }
 
     async fn page(&self, request: Request<Bytes>, token: Option<&str>) -> Response<web::Body> {

@@ -7,10 +7,8 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Path, Payload},
 };
-use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, Session};
-use bytes::BytesMut;
+use actix_ws::CloseCode;
 use object::ApiError;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 
 use super::{listener::Shared, request, respond, websocket};
 
@@ -60,8 +58,8 @@ pub(super) async fn accept(
         tracing::info!(node = name, "the agent is connected");
         let outcome = tokio::select! {
             result = running => result.map_err(io::Error::other),
-            result = send(session.clone(), reader) => result,
-            result = receive(session.clone(), messages, writer) => result,
+            result = websocket::send_bytes(session.clone(), reader) => result,
+            result = websocket::receive_bytes(session.clone(), messages, writer) => result,
             () = stopping.cancelled() => Ok(()),
         };
         session.close(Some(CloseCode::Away.into())).await.ok();
@@ -81,30 +79,4 @@ async fn authorize(shared: &Shared, headers: &HeaderMap, node: &str) -> Result<(
     }
     let why = format!("User \"{}\" is not the agent of that node", user.name);
     Err(ApiError::forbidden("nodes", node, why))
-}
-
-async fn send(mut session: Session, mut pipe: ReadHalf<DuplexStream>) -> io::Result<()> {
-    loop {
-        let mut data = BytesMut::with_capacity(PIPE_BYTES);
-        if pipe.read_buf(&mut data).await? == 0 {
-            return Ok(());
-        }
-        session.binary(data.freeze()).await.map_err(io::Error::other)?;
-    }
-}
-
-async fn receive(
-    mut session: Session,
-    mut messages: AggregatedMessageStream,
-    mut pipe: WriteHalf<DuplexStream>,
-) -> io::Result<()> {
-    while let Some(message) = messages.recv().await {
-        match message.map_err(io::Error::other)? {
-            AggregatedMessage::Binary(data) => pipe.write_all(&data).await?,
-            AggregatedMessage::Ping(data) => session.pong(&data).await.map_err(io::Error::other)?,
-            AggregatedMessage::Close(_) => return Ok(()),
-            AggregatedMessage::Text(_) | AggregatedMessage::Pong(_) => {}
-        }
-    }
-    Ok(())
 }

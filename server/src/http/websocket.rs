@@ -1,18 +1,27 @@
-//! WebSockets that speak `v5.channel.k8s.io`: each binary message is a channel and its data.
+//! WebSockets: those that speak `v5.channel.k8s.io`, where each binary message is a channel and its
+//! data, and those whose messages are bytes or lines.
 
-use std::time::Duration;
+use std::{io, time::Duration};
+
+use ::http::{Response, header};
 
 use actix_web::{HttpRequest, HttpResponse, web::Payload};
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, Session};
-use api::streams::SUBPROTOCOLS;
+use api::streams::{ByteStream, SUBPROTOCOLS};
 use bytes::{BufMut, Bytes, BytesMut};
 use client::{Connection, Frame};
+use futures::{StreamExt, stream::BoxStream};
 use object::ApiError;
-use tokio::sync::mpsc;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    sync::mpsc,
+};
 use tokio_util::sync::CancellationToken;
 
 /// The largest message: clients send pieces of 32 KiB.
 pub(super) const MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// The most that goes into one message of a stream of bytes.
+const PIECE_BYTES: usize = 64 * 1024;
 /// A sign of life that keeps proxies from closing a quiet connection and finds out dead ones.
 const PING_PERIOD: Duration = Duration::from_secs(20);
 
@@ -55,6 +64,69 @@ impl Socket {
                     session.close(Some(CloseCode::Away.into())).await.ok();
                 }
             }
+        });
+        response
+    }
+
+    /// Joins the socket with a stream of bytes, in binary messages, until either side ends.
+    pub(super) fn join_bytes(
+        self,
+        stream: ByteStream,
+        stopping: CancellationToken,
+    ) -> HttpResponse {
+        let Self { response, session, messages } = self;
+        actix_web::rt::spawn(async move {
+            let (reader, writer) = tokio::io::split(stream);
+            tokio::select! {
+                _ = send_bytes(session.clone(), reader) => {}
+                _ = receive_bytes(session.clone(), messages, writer) => {}
+                () = ping(session.clone()) => {}
+                () = stopping.cancelled() => {}
+            }
+            session.close(Some(CloseCode::Normal.into())).await.ok();
+        });
+        response
+    }
+
+    /// Sends what would have been the body: a line of JSON is a text, all else is binary.
+    pub(super) fn join_chunks(
+        self,
+        head: &Response<()>,
+        mut chunks: BoxStream<'static, Result<Bytes, ApiError>>,
+        stopping: CancellationToken,
+    ) -> HttpResponse {
+        let Self { response, mut session, mut messages } = self;
+        let media = head.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+        let is_text = media.is_some_and(|media| media.starts_with("application/json"));
+        actix_web::rt::spawn(async move {
+            let (mut sender, pings, closing) = (session.clone(), session.clone(), session.clone());
+            let sending = async {
+                while let Some(Ok(chunk)) = chunks.next().await {
+                    let sent = match String::from_utf8(chunk.to_vec()) {
+                        Ok(text) if is_text => sender.text(text).await,
+                        _ => sender.binary(chunk).await,
+                    };
+                    if sent.is_err() {
+                        return;
+                    }
+                }
+            };
+            let leaving = async {
+                while let Some(Ok(message)) = messages.recv().await {
+                    match message {
+                        AggregatedMessage::Close(_) => return,
+                        AggregatedMessage::Ping(data) => drop(session.pong(&data).await),
+                        _ => {}
+                    }
+                }
+            };
+            tokio::select! {
+                () = sending => {}
+                () = leaving => {}
+                () = ping(pings) => {}
+                () = stopping.cancelled() => {}
+            }
+            closing.close(Some(CloseCode::Normal.into())).await.ok();
         });
         response
     }
@@ -117,6 +189,37 @@ async fn from_client(
         let channel = data.split_to(1)[0];
         outgoing.send(Frame { channel, data }).await.ok();
     }
+}
+
+/// Sends a stream of bytes as binary messages until it ends.
+pub(super) async fn send_bytes(
+    mut session: Session,
+    mut reader: impl AsyncRead + Unpin,
+) -> io::Result<()> {
+    loop {
+        let mut data = BytesMut::with_capacity(PIECE_BYTES);
+        if reader.read_buf(&mut data).await? == 0 {
+            return Ok(());
+        }
+        session.binary(data.freeze()).await.map_err(io::Error::other)?;
+    }
+}
+
+/// Writes binary messages as a stream of bytes until the client leaves.
+pub(super) async fn receive_bytes(
+    mut session: Session,
+    mut messages: AggregatedMessageStream,
+    mut writer: impl AsyncWrite + Unpin,
+) -> io::Result<()> {
+    while let Some(message) = messages.recv().await {
+        match message.map_err(io::Error::other)? {
+            AggregatedMessage::Binary(data) => writer.write_all(&data).await?,
+            AggregatedMessage::Ping(data) => session.pong(&data).await.map_err(io::Error::other)?,
+            AggregatedMessage::Close(_) => return Ok(()),
+            AggregatedMessage::Text(_) | AggregatedMessage::Pong(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// Ends when the connection is gone.

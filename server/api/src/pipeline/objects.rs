@@ -17,7 +17,7 @@ use crate::{
     render::{self, View},
     resolve::Target,
     respond,
-    streams::check_upgrade,
+    streams::{Dialect, check_upgrade},
     verbs::{
         Writer, Written, delete::Deleted, list::Page, post::success, scale::table as scale_table,
     },
@@ -148,15 +148,21 @@ impl Api {
 
     /// A log is plain text; everything else is an upgrade.
     pub(super) async fn handle_stream(
-        &self,
+        self: &Arc<Self>,
         incoming: &Incoming<'_>,
         target: &Target,
     ) -> Result<Answer, ApiError> {
         self.authorize_stream(&incoming.user, target).await?;
         if target.sub().is_some_and(|sub| sub.verbs.contains(&Verb::Create)) {
             let place = self.locate(target, incoming.raw_query).await?;
-            check_upgrade(incoming.headers)?;
-            return self.tunnels().open(&place.node, &place.header).await.map(Answer::Connect);
+            let dialect = check_upgrade(incoming.headers, &target.subresource)?;
+            return match dialect {
+                Dialect::Channels => {
+                    let opened = self.tunnels().open(&place.node, &place.header).await;
+                    opened.map(Answer::Connect)
+                }
+                Dialect::Spdy => Ok(Answer::Bytes(self.forward_ports(place))),
+            };
         }
         let chunks = self.read_log(target, incoming.raw_query).await?;
         let mut head = Response::new(());

@@ -3,8 +3,22 @@
 use http::{HeaderMap, header};
 use object::ApiError;
 
-/// The protocols of streams, best first. Each message is a channel (a byte) and its data.
-pub const SUBPROTOCOLS: &[&str] = &["v5.channel.k8s.io", "v4.channel.k8s.io"];
+use super::port_forward;
+
+/// The protocols of WebSockets that are served, best first. In the channel protocols each message is
+/// a channel (a byte) and its data, in the others messages are bytes.
+pub const SUBPROTOCOLS: &[&str] =
+    &["v5.channel.k8s.io", "v4.channel.k8s.io", port_forward::SUBPROTOCOL, "binary.k8s.io"];
+
+const CHANNELS: &[&str] = &["v5.channel.k8s.io", "v4.channel.k8s.io"];
+
+/// How a client speaks on a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    Channels,
+    /// SPDY/3.1 in the messages of a WebSocket, for ports alone.
+    Spdy,
+}
 
 /// Checks that a request for a stream asks for an upgrade that we speak. To be called when all
 /// else about the request is in order, before the stream is opened: clients that are refused a
@@ -12,10 +26,10 @@ pub const SUBPROTOCOLS: &[&str] = &["v5.channel.k8s.io", "v4.channel.k8s.io"];
 ///
 /// # Errors
 /// 400 that says what to do.
-pub fn check_upgrade(headers: &HeaderMap) -> Result<(), ApiError> {
+pub fn check_upgrade(headers: &HeaderMap, subresource: &str) -> Result<Dialect, ApiError> {
     let upgrade = headers.get(header::UPGRADE).and_then(|value| value.to_str().ok());
     match upgrade.map(str::to_ascii_lowercase).as_deref() {
-        Some("websocket") => check_subprotocol(headers),
+        Some("websocket") => choose(headers, subresource),
         Some(other) => Err(ApiError::bad_request(format!(
             "unable to upgrade to {other}: streams to containers are served over WebSocket only; \
              use a client that speaks it, as kubectl since 1.31"
@@ -25,7 +39,7 @@ pub fn check_upgrade(headers: &HeaderMap) -> Result<(), ApiError> {
 }
 
 /// A client that names no protocol gets the best one that needs none of its help.
-fn check_subprotocol(headers: &HeaderMap) -> Result<(), ApiError> {
+fn choose(headers: &HeaderMap, subresource: &str) -> Result<Dialect, ApiError> {
     let offered: Vec<&str> = headers
         .get_all(header::SEC_WEBSOCKET_PROTOCOL)
         .iter()
@@ -33,13 +47,19 @@ fn check_subprotocol(headers: &HeaderMap) -> Result<(), ApiError> {
         .flat_map(|value| value.split(','))
         .map(str::trim)
         .collect();
-    if offered.is_empty() || offered.iter().any(|one| SUBPROTOCOLS.contains(one)) {
-        return Ok(());
+    if offered.is_empty() || offered.iter().any(|one| CHANNELS.contains(one)) {
+        return Ok(Dialect::Channels);
     }
+    let forwards = subresource == "portforward";
+    if forwards && offered.contains(&port_forward::SUBPROTOCOL) {
+        return Ok(Dialect::Spdy);
+    }
+    let spdy = forwards.then_some(port_forward::SUBPROTOCOL);
+    let spoken: Vec<&str> = CHANNELS.iter().copied().chain(spdy).collect();
     Err(ApiError::bad_request(format!(
         "unable to upgrade: the client offers the protocols {}, this server speaks {}",
         offered.join(", "),
-        SUBPROTOCOLS.join(", ")
+        spoken.join(", ")
     )))
 }
 
@@ -60,19 +80,24 @@ mod tests {
     }
 
     #[test]
-    fn speaks_websocket_with_channels_only() {
-        for (upgrade, protocols, refusal) in [
-            ("websocket", "v5.channel.k8s.io", ""),
-            ("WebSocket", "v9, v4.channel.k8s.io", ""),
-            ("websocket", "", ""),
-            ("websocket", "SPDY/3.1+portforward.k8s.io", "offers the protocols SPDY/3.1+portfo"),
-            ("SPDY/3.1", "", "over WebSocket only"),
-            ("", "", "Upgrade request required"),
+    fn speaks_channels_and_spdy_over_websocket_only() {
+        const SPDY: &str = "SPDY/3.1+portforward.k8s.io";
+        for (upgrade, protocols, subresource, expected) in [
+            ("websocket", "v5.channel.k8s.io", "exec", Ok(Dialect::Channels)),
+            ("WebSocket", "v9, v4.channel.k8s.io", "exec", Ok(Dialect::Channels)),
+            ("websocket", "", "exec", Ok(Dialect::Channels)),
+            ("websocket", SPDY, "portforward", Ok(Dialect::Spdy)),
+            ("websocket", "v4.channel.k8s.io", "portforward", Ok(Dialect::Channels)),
+            ("websocket", SPDY, "exec", Err("offers the protocols SPDY/3.1+portfo")),
+            ("SPDY/3.1", "", "portforward", Err("over WebSocket only")),
+            ("", "", "exec", Err("Upgrade request required")),
         ] {
-            let checked = check_upgrade(&headers(upgrade, protocols));
-            let message = checked.err().map(|error| error.message).unwrap_or_default();
-            assert!(message.contains(refusal), "{upgrade} {protocols}: {message}");
-            assert_eq!(message.is_empty(), refusal.is_empty(), "{upgrade} {protocols}");
+            let checked = check_upgrade(&headers(upgrade, protocols), subresource);
+            match (checked, expected) {
+                (Ok(dialect), Ok(expected)) => assert_eq!(dialect, expected),
+                (Err(error), Err(part)) => assert!(error.message.contains(part), "{error}"),
+                (checked, _) => panic!("{upgrade} {protocols} {subresource}: {checked:?}"),
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Streams to containers, through the agent of their node.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use client::{Connection, Frame};
@@ -13,7 +13,7 @@ use crate::{
     Api, admit, authorize,
     query::Query,
     resolve::{Target, nowhere},
-    streams::{Operation, StreamHeader},
+    streams::{ByteStream, Operation, StreamHeader, port_forward},
 };
 
 /// How long a log may stay silent until its head is answered: a refusal comes at once.
@@ -74,6 +74,25 @@ impl Api {
             query: query.to_owned(),
         };
         Ok(Place { node: destination.node, header })
+    }
+
+    /// A session of kubectl's port-forward; each of its connections is a stream to the agent.
+    pub(crate) fn forward_ports(self: &Arc<Self>, place: Place) -> ByteStream {
+        let pod = port_forward::Pod {
+            name: format!("{}_{}", place.header.pod, place.header.namespace),
+            uid: place.header.uid.clone(),
+        };
+        let api = self.clone();
+        let dial = port_forward::dialler(move |port: u16| {
+            let (api, node) = (api.clone(), place.node.clone());
+            let header = StreamHeader {
+                operation: Operation::Dial,
+                query: format!("port={port}"),
+                ..place.header.clone()
+            };
+            async move { api.dial(&node, &header).await }
+        });
+        port_forward::spawn(pod, dial)
     }
 
     /// The bytes of a log as they come.

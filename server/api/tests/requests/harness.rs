@@ -103,7 +103,7 @@ impl Harness {
                 Lines(lines)
             }
             Answer::Full(response) => panic!("{:?}", response.body()),
-            Answer::Connect(_) => panic!("no connection"),
+            _ => panic!("no upgrade was asked for"),
         }
     }
 }

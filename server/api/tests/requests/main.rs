@@ -12,6 +12,7 @@ mod in_process;
 mod lists;
 mod objects;
 mod pod_security;
+mod proxies;
 mod races;
 mod streams;
 mod versions;

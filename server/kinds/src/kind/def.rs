@@ -7,7 +7,8 @@ use object::KindName;
 use schemars::JsonSchema;
 
 use super::{
-    Answered, Codec, Column, Kept, Kind, Post, Scope, Subresource, Verb, Version, codec::TypedCodec,
+    Answered, Codec, Column, Kept, Kind, Post, Proxied, Scope, Subresource, Verb, Version,
+    codec::TypedCodec,
 };
 use crate::schema::definitions::public_name;
 
@@ -35,6 +36,7 @@ pub struct SubresourceDef {
     pub scales: bool,
     pub post: Option<PostDef>,
     pub connects: bool,
+    pub proxies: Option<Proxied>,
     /// Whether its GET waits: see [`Subresource::awaited`].
     pub awaits: bool,
 }
@@ -181,6 +183,7 @@ fn erase_subresource<T>(sub: &Subresource<T>) -> SubresourceDef {
             Post::Token => PostDef::Token,
         }),
         connects: sub.connects,
+        proxies: sub.proxies,
         awaits: sub.progress.is_some(),
     }
 }

@@ -22,8 +22,21 @@ pub struct Subresource<T: 'static> {
     pub post: Option<Post<T>>,
     /// Whether its GET and POST open a stream to a container or node (`log`, `exec`).
     pub connects: bool,
+    /// Whether requests to it are passed on, and to whom (`proxy`).
+    pub proxies: Option<Proxied>,
     /// For one whose GET waits until the object has become what its spec says: how far it is.
     pub progress: Option<fn(&T) -> Progress>,
+}
+
+/// Who answers what is passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proxied {
+    /// The object's own address: see [`Destination::address`].
+    Address,
+    /// A ready endpoint of the service that the object is.
+    Endpoints,
+    /// The agent of the node that the object is.
+    Agent,
 }
 
 /// Where a stream leads.
@@ -32,6 +45,9 @@ pub struct Destination {
     pub node: String,
     /// Empty for a stream to the pod as a whole.
     pub container: String,
+    /// For requests that are passed on: an address with its port, which is empty where the
+    /// scheme's own is meant.
+    pub address: (String, String),
 }
 
 /// How far an object is on its way to what its spec says.
@@ -55,6 +71,7 @@ impl<T> Subresource<T> {
             scale: None,
             post: None,
             connects: false,
+            proxies: None,
             progress: None,
         }
     }
@@ -89,6 +106,12 @@ impl<T> Subresource<T> {
     /// A stream: `log`, `exec`, `attach`, `portforward`.
     pub const fn stream(name: &'static str, verbs: &'static [Verb]) -> Self {
         Self { connects: true, ..Self::new(name, verbs) }
+    }
+
+    /// `proxy`: any request is passed on, any method and path below it.
+    pub const fn proxy(proxies: Proxied, kind: &'static str) -> Self {
+        let verbs = &[Verb::Create, Verb::Delete, Verb::Get, Verb::Patch, Verb::Update];
+        Self { proxies: Some(proxies), ..Self::new("proxy", verbs).with_kind(kind) }
     }
 
     /// Names the kind that discovery shows for it, of the core group.

@@ -60,7 +60,9 @@ fn operation(
     suffix: &str,
 ) -> (&'static str, Value) {
     let (action, begin, does) = match verb {
-        _ if sub.is_some_and(|sub| sub.connects) => ("connect", "connect", "open a stream to"),
+        _ if sub.is_some_and(|sub| sub.connects || sub.proxies.is_some()) => {
+            ("connect", "connect", "open a stream to")
+        }
         Verb::Get => ("get", "read", "read the specified"),
         Verb::List | Verb::Watch => ("list", "list", "list or watch objects of kind"),
         Verb::Create => ("post", "create", "create a"),
@@ -95,9 +97,14 @@ fn operation(
         gvk: &gvk(group, version, kind),
         definition: &definition,
     };
-    // A stream's POST opens it as its GET does.
-    let method =
-        if action == "connect" && verb == Verb::Create { "post" } else { operation.method() };
+    // A stream's POST opens it as its GET does; what is passed on keeps its method.
+    let method = match verb {
+        Verb::Create if action == "connect" => "post",
+        Verb::Update if action == "connect" => "put",
+        Verb::Patch if action == "connect" => "patch",
+        Verb::Delete if action == "connect" => "delete",
+        _ => operation.method(),
+    };
     (method, operation.render())
 }
 

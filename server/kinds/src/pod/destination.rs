@@ -14,6 +14,9 @@ pub(super) fn destination(
 ) -> Result<Destination, ApiError> {
     let name = pod.metadata.name.as_deref().unwrap_or_default();
     let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap_or_default();
+    if subresource == "proxy" {
+        return address(pod, asked);
+    }
     let container = match subresource {
         "portforward" => String::new(),
         _ => container(pod, name, asked)?,
@@ -27,7 +30,24 @@ pub(super) fn destination(
             phase(pod)
         )));
     }
-    Ok(Destination { node, container })
+    Ok(Destination { node, container, ..Destination::default() })
+}
+
+/// The pod's address with the port that is asked for, else the first one that it declares.
+fn address(pod: &Pod, port: &str) -> Result<Destination, ApiError> {
+    let spec = pod.spec.as_ref();
+    let ip = pod.status.as_ref().and_then(|status| status.pod_ip.clone()).unwrap_or_default();
+    if ip.is_empty() {
+        return Err(ApiError::bad_request("address not allowed"));
+    }
+    let containers = spec.iter().flat_map(|spec| &spec.containers);
+    let declared = containers.flat_map(|one| one.ports.iter().flatten()).next();
+    let port = match declared {
+        Some(declared) if port.is_empty() => declared.container_port.to_string(),
+        _ => port.to_owned(),
+    };
+    let node = spec.and_then(|spec| spec.node_name.clone()).unwrap_or_default();
+    Ok(Destination { node, address: (ip, port), ..Destination::default() })
 }
 
 fn container(pod: &Pod, name: &str, asked: &str) -> Result<String, ApiError> {
@@ -69,6 +89,20 @@ mod tests {
             json!({"nodeName": node, "containers": containers, "initContainers": [{"name": "i"}]});
         let pod = json!({"metadata": {"name": "p"}, "spec": spec, "status": {"phase": phase}});
         serde_json::from_value(pod).unwrap()
+    }
+
+    #[test]
+    fn finds_addresses_for_requests_that_are_passed_on() {
+        let mut pod = pod(&["a", "b"], "one", "Running");
+        assert_eq!(destination(&pod, "proxy", "").unwrap_err().message, "address not allowed");
+        pod.status.get_or_insert_default().pod_ip = Some("10.42.0.2".to_owned());
+        let port = |pod: &Pod, asked: &str| destination(pod, "proxy", asked).unwrap().address.1;
+        assert_eq!(port(&pod, ""), "");
+        let ports = json!([{"containerPort": 8080}, {"containerPort": 8081}]);
+        let second = &mut pod.spec.as_mut().unwrap().containers[1];
+        second.ports = serde_json::from_value(ports).unwrap();
+        assert_eq!(port(&pod, ""), "8080");
+        assert_eq!(port(&pod, "9"), "9");
     }
 
     #[test]

@@ -29,13 +29,18 @@ pub(super) async fn answer(
     connection: Connection,
 ) -> Result<(), ApiError> {
     let connected = if request.header.uid.is_empty() {
-        connect(context, request).await?
+        connect(context, request).await
     } else {
         let port = request.value("port")?.filter(|port| *port > 0);
         let port = port.ok_or_else(|| ApiError::bad_request("a port is required"))?;
-        dial_inside(sandbox_pid(context, request).await?, port).await
+        let dialled = dial_inside(sandbox_pid(context, request).await?, port).await;
+        dialled.map_err(|error| {
+            let why = name(&error);
+            let inside = "failed to connect to localhost";
+            ApiError::unavailable(format!("{inside}:{port}: dial tcp4 127.0.0.1:{port}: {why}"))
+        })
     };
-    let mut stream = connected.map_err(|error| ApiError::unavailable(name(&error)))?;
+    let mut stream = connected?;
     if connection.outgoing.send(Frame::new(Frame::STDOUT, "")).await.is_err() {
         return Ok(());
     }
@@ -45,14 +50,18 @@ pub(super) async fn answer(
     Ok(())
 }
 
-async fn connect(context: &Context, request: &Request) -> Result<io::Result<TcpStream>, ApiError> {
+async fn connect(context: &Context, request: &Request) -> Result<TcpStream, ApiError> {
     let address: Option<SocketAddr> = request.value("address")?;
     let address = address.ok_or_else(|| ApiError::bad_request("an address is required"))?;
     if !is_of_pod(context, address.ip()) {
         return Err(ApiError::unavailable(format!("{} is no pod of this node", address.ip())));
     }
     let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await;
-    Ok(connecting.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())))
+    let connected = connecting.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    connected.map_err(|error| {
+        let why = name(&error);
+        ApiError::unavailable(format!("error trying to reach service: dial tcp {address}: {why}"))
+    })
 }
 
 /// Nothing but pods is reached through the agent. One that has just got its address may not have

@@ -188,3 +188,53 @@ async fn an_agent_dials_in_with_its_own_token_only() {
     fixture.running.stop().await;
     agent.await.unwrap().expect("the server says that it leaves");
 }
+
+/// A body that is passed on is not read beforehand, and an upgrade belongs to the backend.
+#[tokio::test]
+async fn what_is_passed_on_is_streamed_both_ways() {
+    let fixture = Fixture::new().await;
+    let client = fixture.http(Version::HTTP_2);
+    let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(1);
+    let body = reqwest::Body::wrap_stream(tokio_stream::wrappers::ReceiverStream::new(receiver));
+    let sending = client.post(fixture.url("/api/proxy/echo")).body(body).send();
+    let mut answer = sending.await.unwrap();
+    for part in ["one", "two"] {
+        sender.send(Ok(Bytes::from_static(part.as_bytes()))).await.unwrap();
+        assert_eq!(answer.chunk().await.unwrap().unwrap(), part);
+    }
+    drop(sender);
+    assert!(answer.bytes().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_upgrade_is_passed_on_as_the_backend_answers_it() {
+    let fixture = Fixture::new().await;
+    let mut socket = dial(&fixture, "/api/proxy/socket", &[]).await.unwrap();
+    for text in ["one", "two"] {
+        socket.send(Message::text(text)).await.unwrap();
+        assert_eq!(next(&mut socket).await, Message::text(text));
+    }
+    socket.close(None).await.unwrap();
+    assert!(matches!(next(&mut socket).await, Message::Close(_)));
+}
+
+/// Conformance: Pods should support retrieving logs from the container over websockets
+#[tokio::test]
+async fn a_log_can_be_read_over_a_websocket() {
+    let fixture = Fixture::new().await;
+    let protocol = [("sec-websocket-protocol", "binary.k8s.io")];
+    let mut socket = dial(&fixture, "/api/log", &protocol).await.unwrap();
+    assert_eq!(next(&mut socket).await, Message::binary(&b"one line\n"[..]));
+    assert!(matches!(next(&mut socket).await, Message::Close(_)));
+    let mut socket = dial(&fixture, "/api/watch", &[]).await.unwrap();
+    assert_eq!(next(&mut socket).await, Message::text("{\"type\":\"ADDED\"}\n"));
+}
+
+#[tokio::test]
+async fn a_stream_of_bytes_travels_in_messages() {
+    let fixture = Fixture::new().await;
+    let protocol = [("sec-websocket-protocol", "SPDY/3.1+portforward.k8s.io")];
+    let mut socket = dial(&fixture, "/api/bytes", &protocol).await.unwrap();
+    socket.send(Message::binary(&b"abc"[..])).await.unwrap();
+    assert_eq!(next(&mut socket).await, Message::binary(&b"abc"[..]));
+}
