@@ -15,8 +15,9 @@ use tokio::{sync::oneshot, task::JoinHandle, time::sleep};
 
 use crate::{
     config::{Listen, Rules},
+    effects::Effects,
     folder::DataFolder,
-    host_effects::Hosts,
+    hosts::Hosts,
     http::{self, Listeners, Running},
     kubeconfig::{Kubeconfig, write_private},
     leases::StoreLeases,
@@ -77,12 +78,13 @@ impl ControlPlane {
         write_files(folder, &api, &*store, &ca_pem, &advertised)?;
 
         let hosts = Hosts::new(api.clone(), &ca_pem, &advertised);
+        let effects = Effects { hosts, authority: authority.clone() };
         let client = api.client_as(User::new("system:longshore-engine", &[MASTERS]));
         let (stop_engine, stopped) = oneshot::channel();
         let engine = tokio::spawn(engine::run(
             client,
             Arc::new(StoreLeases::new(store)),
-            Arc::new(hosts),
+            Arc::new(effects),
             Arc::new(Counters::default()),
             async { drop(stopped.await) },
         ));

@@ -1,11 +1,13 @@
 //! The cluster's keys: its certificate authority, the key that signs tokens, and each server's own
-//! certificate.
+//! certificate; and the certificates of those who asked for one.
 //!
 //! **Invariant:** keys are made once for a cluster, by whichever server comes first, and live as
 //! Secrets in `kube-system`, which the store seals. A server's own key lives in its memory alone.
 
 mod authority;
 mod keep;
+mod serving;
+mod sign;
 
 pub use authority::Authority;
 

@@ -6,6 +6,7 @@ pub(crate) mod required;
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use kinds::{
     AnyObject, KindDef,
     schema::{Body, FieldValidation, check_body, of},
@@ -187,8 +188,8 @@ impl Api {
     fn request<'a>(&'a self, from: Admission<'a>, known: &'a Known, seed: u64) -> Request<'a> {
         let Admission { user, def, subresource, old } = from;
         let settings = &self.settings.admission;
-        let (access, objects) = (&known.access, self);
-        Request { user, access, settings, def, subresource, old, seed, objects }
+        let (access, objects, now) = (&known.access, self, Timestamp::now());
+        Request { user, access, settings, def, subresource, old, now, seed, objects }
     }
 }
 

@@ -1,14 +1,16 @@
-//! Who sends a request: a bearer token's user or nobody in particular, and whom they stand in for.
+//! Who sends a request: a certificate's or a bearer token's user or nobody in particular, and whom
+//! they stand in for.
 
 use std::collections::BTreeMap;
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, header::AUTHORIZATION, request::Parts};
+use jiff::Timestamp;
 use object::{ApiError, Meta, Reason};
 use percent_encoding::percent_decode_str;
 use planning::access::{Attributes, User};
 
 use crate::{
-    Api,
+    Api, ClientCertificate,
     tokens::{Bearer, Bound},
 };
 
@@ -57,8 +59,17 @@ impl Api {
     }
 
     /// The user in whose name a request acts: its sender, or whom its headers name.
-    pub(crate) async fn sender(&self, headers: &HeaderMap) -> Result<Sender, ApiError> {
-        let user = self.authenticate(bearer_token(headers)?).await?;
+    pub(crate) async fn sender(&self, head: &Parts) -> Result<Sender, ApiError> {
+        let headers = &head.headers;
+        let user = match head.extensions.get::<ClientCertificate>() {
+            Some(certificate) => match certificate.user(Timestamp::now()) {
+                Some(user) => user,
+                // What has expired while its connection lived proves nothing; a token may.
+                None if !headers.contains_key(AUTHORIZATION) => return Err(unauthorized()),
+                None => self.authenticate(bearer_token(headers)?).await?,
+            },
+            None => self.authenticate(bearer_token(headers)?).await?,
+        };
         let Some(other) = impersonated(headers)? else {
             return Ok(Sender { user, impersonator: None });
         };
@@ -71,7 +82,7 @@ impl Api {
 
 /// The token of `Authorization: Bearer`; other schemes are refused rather than ignored.
 fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
-    let Some(value) = headers.get(http::header::AUTHORIZATION) else { return Ok(None) };
+    let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
     let value = value.to_str().map_err(|_| unauthorized())?;
     match value.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),

@@ -10,6 +10,7 @@ mod authenticate;
 mod authorize;
 mod body;
 mod bootstrap;
+mod certificate;
 mod discovery;
 mod errors;
 mod health;
@@ -48,6 +49,7 @@ use tokio::sync::Semaphore;
 
 use crate::streams::{ByteStream, Tunnels};
 
+pub use certificate::ClientCertificate;
 pub use incoming_body::Body;
 pub use reviews::hash_password;
 pub use settings::{Settings, SigningKey};

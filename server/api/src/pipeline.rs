@@ -31,7 +31,7 @@ impl Api {
         let (parts, body) = request.into_parts();
         let began = Instant::now();
         let answer = async {
-            let sender = self.sender(&parts.headers).await?;
+            let sender = self.sender(&parts).await?;
             let origin = origin(&parts.headers, peer, sender.impersonator);
             let route = resolve::resolve(&self.registry(), parts.uri.path())?;
             if let Route::Target(target) = &route

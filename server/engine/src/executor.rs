@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
+use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use client::{Client, DeleteOptions, Fence, Object, PatchType, Selection, WriteOptions};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
@@ -13,13 +14,15 @@ use serde_json::{Value, json};
 
 use crate::{Barrier, Outcome, events, outcome::Trouble};
 
-/// What happens on hosts, outside the API.
+/// What happens outside the API: on hosts, and with keys.
 #[async_trait]
-pub trait HostEffects: Send + Sync {
+pub trait Effects: Send + Sync {
     /// Starts the host's agent, or brings it up to date; nothing happens if it is.
     async fn install(&self, host: &Value) -> Result<(), ApiError>;
     /// Removes everything that is ours from the host.
     async fn remove(&self, host: &Value) -> Result<(), ApiError>;
+    /// The certificate, as PEM, that an approved CertificateSigningRequest asks for.
+    async fn sign(&self, request: &Value) -> Result<String, ApiError>;
 }
 
 /// Creations and deletions that follow each other are independent; so many go at once.
@@ -27,7 +30,7 @@ const PARALLEL_MAX: usize = 16;
 
 pub struct Executor {
     client: Arc<dyn Client>,
-    effects: Arc<dyn HostEffects>,
+    effects: Arc<dyn Effects>,
     fence: Option<Fence>,
 }
 
@@ -39,11 +42,7 @@ type Written = BTreeMap<Key, (String, u64)>;
 
 impl Executor {
     /// Every write carries the fence: a copy that lost its lease writes nothing more.
-    pub fn new(
-        client: Arc<dyn Client>,
-        effects: Arc<dyn HostEffects>,
-        fence: Option<Fence>,
-    ) -> Self {
+    pub fn new(client: Arc<dyn Client>, effects: Arc<dyn Effects>, fence: Option<Fence>) -> Self {
         Self { client, effects, fence }
     }
 
@@ -197,6 +196,24 @@ impl Executor {
             }
             Action::Absent { key, uid } => self.check_absent(key, uid.as_deref()).await,
             Action::Empty { namespace } => self.check_empty(namespace).await,
+            Action::Sign { key, request } => {
+                let certificate = self.effects.sign(request).await.map_err(Trouble::Refused)?;
+                let mut body = request.clone();
+                body["status"]["certificate"] = BASE64_STANDARD.encode(certificate).into();
+                self.write(key, &body, written, async |body, options| {
+                    self.client.update(key, "status", body, &options).await
+                })
+                .await
+            }
+            Action::IssueToken { account, secret, patch } => {
+                let mut patch = patch.clone();
+                let token = self.issue_token(account, secret, &patch).await?;
+                patch["data"]["token"] = BASE64_STANDARD.encode(token).into();
+                self.write(secret, &patch, written, async |body, options| {
+                    self.client.patch(secret, "", PatchType::Merge, body, &options).await
+                })
+                .await
+            }
             Action::InstallAgent { host } => {
                 self.effects.install(host).await.map_err(Trouble::Refused)?;
                 Ok(None)
@@ -236,6 +253,23 @@ impl Executor {
             written.insert(key.clone(), (expected.to_owned(), object.revision));
         }
         Ok(Some(reached(&object)))
+    }
+
+    /// A token of an account that ends with a Secret, and otherwise as late as can be.
+    async fn issue_token(
+        &self,
+        account: &Key,
+        secret: &Key,
+        patch: &Value,
+    ) -> Result<String, Trouble> {
+        let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+            "spec": {"audiences": [], "expirationSeconds": 1_u64 << 32, "boundObjectRef": {
+                "apiVersion": "v1", "kind": "Secret", "name": &*secret.name,
+                "uid": patch["metadata"]["uid"]}}});
+        let answer = self.client.create(account, "token", bytes(&request), &self.options()).await?;
+        let answer: Value = answer.decode().map_err(Trouble::Refused)?;
+        let token = answer["status"]["token"].as_str().map(str::to_owned);
+        token.ok_or_else(|| Trouble::Refused(ApiError::internal("the API answered no token")))
     }
 
     async fn delete(

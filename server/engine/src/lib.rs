@@ -18,7 +18,7 @@ mod run;
 pub use barrier::Barrier;
 pub use core::{Core, Job, Now, Work};
 pub use counters::Counters;
-pub use executor::{Executor, HostEffects};
+pub use executor::{Effects, Executor};
 pub use lease::LeaseHolder;
 pub use outcome::Outcome;
 pub use run::{LEASE, run};

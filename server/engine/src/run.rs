@@ -9,7 +9,7 @@ use kinds::{KindDef, Registry, Verb};
 use object::KindName;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::{Core, Counters, Executor, HostEffects, Job, LeaseHolder, Now, Outcome, lease};
+use crate::{Core, Counters, Effects, Executor, Job, LeaseHolder, Now, Outcome, lease};
 
 /// The lease under which the one active engine runs.
 pub const LEASE: &str = "engine";
@@ -27,7 +27,7 @@ const DRAIN_MAX: Duration = Duration::from_secs(5);
 pub async fn run(
     client: Arc<dyn Client>,
     holder: Arc<dyn LeaseHolder>,
-    effects: Arc<dyn HostEffects>,
+    effects: Arc<dyn Effects>,
     counters: Arc<Counters>,
     shutdown: impl Future<Output = ()>,
 ) {

@@ -7,10 +7,14 @@ use serde_json::Value;
 
 use crate::{Column, Field, Kind, Subresource, column, field, parts::cells};
 
+mod asked;
 mod validation;
 
-const APPROVED: &str = "Approved";
-const DENIED: &str = "Denied";
+pub use asked::Asked;
+
+pub const APPROVED: &str = "Approved";
+pub const DENIED: &str = "Denied";
+pub const FAILED: &str = "Failed";
 
 pub struct CertificateSigningRequest;
 
@@ -81,6 +85,26 @@ impl Kind for CertificateSigningRequest {
     }
 }
 
+pub fn conditions(
+    request: &v1::CertificateSigningRequest,
+) -> &[v1::CertificateSigningRequestCondition] {
+    request.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default()
+}
+
+/// The condition of a type, if it is there.
+pub fn find<'c>(
+    request: &'c v1::CertificateSigningRequest,
+    kind: &str,
+) -> Option<&'c v1::CertificateSigningRequestCondition> {
+    conditions(request).iter().find(|condition| condition.type_ == kind)
+}
+
+/// The certificate that was given, as PEM.
+pub fn certificate(request: &v1::CertificateSigningRequest) -> Option<&[u8]> {
+    let certificate = request.status.as_ref()?.certificate.as_ref()?;
+    (!certificate.0.is_empty()).then_some(&certificate.0)
+}
+
 /// The status without what only an approver writes.
 fn write_status(
     stored: &mut v1::CertificateSigningRequest,
@@ -89,11 +113,9 @@ fn write_status(
     let is_verdict = |one: &v1::CertificateSigningRequestCondition| {
         matches!(one.type_.as_str(), APPROVED | DENIED)
     };
-    let conditions = |request: &v1::CertificateSigningRequest| {
-        request.status.as_ref().and_then(|status| status.conditions.clone()).unwrap_or_default()
-    };
-    let mut kept: Vec<_> = conditions(stored).into_iter().filter(is_verdict).collect();
-    kept.extend(conditions(written).into_iter().filter(|one| !is_verdict(one)));
+    let mut kept: Vec<_> =
+        conditions(stored).iter().filter(|one| is_verdict(one)).cloned().collect();
+    kept.extend(conditions(written).iter().filter(|one| !is_verdict(one)).cloned());
     let mut status = written.status.clone().unwrap_or_default();
     status.conditions = (!kept.is_empty()).then_some(kept);
     stored.status = Some(status);
@@ -101,20 +123,20 @@ fn write_status(
 
 /// `Approved,Issued`.
 fn condition(request: &v1::CertificateSigningRequest, _: Timestamp) -> Value {
-    let status = request.status.as_ref();
-    let conditions = status.and_then(|status| status.conditions.as_deref()).unwrap_or_default();
-    let has = |type_: &str| conditions.iter().any(|one| one.type_ == type_);
+    let has = |kind: &str| find(request, kind).is_some();
     let mut text = match (has(APPROVED), has(DENIED)) {
         (_, true) => DENIED.to_owned(),
         (true, false) => APPROVED.to_owned(),
         (false, false) => "Pending".to_owned(),
     };
-    if has("Failed") {
+    if has(FAILED) {
         text.push_str(",Failed");
     }
-    let issued = status.and_then(|status| status.certificate.as_ref());
-    if issued.is_some_and(|certificate| !certificate.0.is_empty()) {
+    if certificate(request).is_some() {
         text.push_str(",Issued");
     }
     text.into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 //! store. A deletion passes [`check_deletion`], and the removal that ends it gives [`held`] back. What is
 //! posted to a subresource passes [`check_post`].
 
+mod certificates;
 mod cluster_ip;
 mod escalation;
 mod mirror_pod;
@@ -20,6 +21,7 @@ mod tolerations;
 use std::{collections::BTreeMap, net::Ipv4Addr, ops::RangeInclusive};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use kinds::{AnyObject, KindDef};
 use object::{ApiError, FieldErrors, Key};
 use serde_json::Value;
@@ -64,6 +66,7 @@ pub struct Request<'a> {
     pub subresource: &'a str,
     /// The object as it is stored; `None` at its creation.
     pub old: Option<&'a dyn AnyObject>,
+    pub now: Timestamp,
     /// Any number; other numbers lead to other choices among what is free.
     pub seed: u64,
     /// What is stored, for the few checks that look at more than the world holds.
@@ -119,6 +122,7 @@ const CHECKS: &[Check] = &[
     namespace_lifecycle::check,
     node_restriction::check,
     escalation::check,
+    certificates::check,
     service_account::set_default,
     tolerations::set_defaults,
     service::keep_allocated,

@@ -1,5 +1,8 @@
 //! The controllers: one file each and one word in the list.
 
+pub mod certificate_approval;
+pub mod certificate_cleaner;
+pub mod certificate_signing;
 pub mod cluster_role_aggregation;
 pub mod cron_job;
 pub mod daemon_set;
@@ -50,4 +53,7 @@ pub static CONTROLLERS: &[Controller] = &[
     host::CONTROLLER,
     event_expiry::CONTROLLER,
     cluster_role_aggregation::CONTROLLER,
+    certificate_approval::CONTROLLER,
+    certificate_signing::CONTROLLER,
+    certificate_cleaner::CONTROLLER,
 ];

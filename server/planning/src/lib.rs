@@ -9,6 +9,7 @@ pub mod audit;
 pub mod backends;
 pub mod backoff;
 pub mod bootstrap;
+mod certificates;
 pub mod conditions;
 pub mod controllers;
 pub mod dialing;

@@ -96,6 +96,19 @@ pub enum Action {
     Empty {
         namespace: Arc<str>,
     },
+    /// Has the authority sign what an approved CertificateSigningRequest asks for, and writes the
+    /// certificate into its status; `request` is the whole object with its resourceVersion.
+    Sign {
+        key: Key,
+        request: Value,
+    },
+    /// Writes a token of a ServiceAccount into a Secret with whose end it ends; `patch` carries the
+    /// Secret's uid and resourceVersion, and what else is written.
+    IssueToken {
+        account: Key,
+        secret: Key,
+        patch: Value,
+    },
     /// Starts, or brings up to date, the agent on a host; `host` is the whole object.
     InstallAgent {
         host: Value,
@@ -162,6 +175,10 @@ impl fmt::Display for Action {
             Self::Evict { pod, .. } => write!(f, "evict {pod}"),
             Self::Absent { key, .. } => write!(f, "only if absent {key}"),
             Self::Empty { namespace } => write!(f, "only if empty {namespace}"),
+            Self::IssueToken { account, secret, .. } => {
+                write!(f, "issue token of {account} into {secret}")
+            }
+            Self::Sign { key, .. } => write!(f, "sign {key}"),
             Self::InstallAgent { host } => write!(f, "install agent on {}", name(host)),
             Self::RemoveAgent { host } => write!(f, "remove agent from {}", name(host)),
             Self::Record(event) => {

@@ -190,6 +190,15 @@ impl Lab {
                 let found = self.world.all().any(|entry| entry.key.namespace == *namespace);
                 if found { Err(format!("{namespace} is not empty")) } else { Ok(None) }
             }
+            Action::Sign { key, request } => self.write(key, own, request, |object| {
+                object["status"]["certificate"] = "c2lnbmVk".into();
+            }),
+            Action::IssueToken { secret, patch, .. } => self.write(secret, own, patch, |object| {
+                let mut patch = patch.clone();
+                patch["metadata"].as_object_mut().map(|meta| meta.remove("resourceVersion"));
+                patch["data"]["token"] = "dG9rZW4=".into();
+                object::patch::merge::apply(object, patch);
+            }),
             Action::Record(_)
             | Action::Evict { .. }
             | Action::InstallAgent { .. }

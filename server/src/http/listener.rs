@@ -1,13 +1,16 @@
 //! Opens the ports and closes them again in order.
 
 use std::{
+    any::Any,
     io,
     net::{SocketAddr, TcpListener},
     sync::Arc,
     time::Duration,
 };
 
-use actix_web::{App, HttpRequest, HttpServer, dev::ServerHandle, web};
+use actix_tls::accept::rustls_0_23::TlsStream;
+use actix_web::{App, HttpRequest, HttpServer, dev::ServerHandle, rt::net::TcpStream, web};
+use api::ClientCertificate;
 use rustls::ServerConfig;
 use tokio::task::JoinHandle;
 use tokio_util::{
@@ -29,6 +32,12 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 /// What clients may send ahead of being read, per stream and per connection.
 const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+
+/// Whom the client of a connection is by its certificate, which TLS has verified.
+fn certificate(connection: &dyn Any) -> Option<ClientCertificate> {
+    let tls = connection.downcast_ref::<TlsStream<TcpStream>>()?;
+    ClientCertificate::read(tls.get_ref().1.peer_certificates()?.first()?)
+}
 
 /// Where to listen.
 pub struct Listeners {
@@ -127,7 +136,10 @@ pub fn start(service: Arc<dyn Service>, listeners: Listeners) -> io::Result<Runn
     let mut server = HttpServer::new(move || {
         App::new().app_data(web::Data::new(shared.clone())).configure(routes::configure)
     })
-    .on_connect(|_, extensions| {
+    .on_connect(|connection, extensions| {
+        if let Some(certificate) = certificate(connection) {
+            extensions.insert(certificate);
+        }
         extensions.insert(ConnectionEnd(CancellationToken::new().drop_guard()));
     })
     .workers(listeners.workers)

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use ::http::{HeaderMap, Method, Request, Uri, header};
 use actix_web::{HttpRequest, web::Payload};
 use api::Body;
+use api::ClientCertificate;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use object::{ApiError, Reason};
@@ -60,6 +61,9 @@ pub(super) fn head<B>(request: &HttpRequest, body: B) -> Result<Request<B>, ApiE
     let mut builder = Request::builder().method(method.map_err(|e| refuse(e.into()))?).uri(uri);
     for (name, value) in request.headers() {
         builder = builder.header(name.as_str(), value.as_bytes());
+    }
+    if let Some(certificate) = request.conn_data::<ClientCertificate>() {
+        builder = builder.extension(certificate.clone());
     }
     builder.body(body).map_err(refuse)
 }

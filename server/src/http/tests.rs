@@ -1,5 +1,6 @@
 //! The server over loopback, with a service that answers a few paths.
 
+mod certificates;
 mod clients;
 mod requests;
 mod streams;

@@ -91,3 +91,62 @@ fn shake_hands(authority: &Authority, server: &Arc<rustls::ServerConfig>, name: 
     }
     true
 }
+
+/// A request of several groups, which no library that we have can write by itself.
+fn request(subject: &str, key: &rcgen::KeyPair) -> Vec<u8> {
+    use rcgen::{PublicKeyData, SigningKey};
+    use x509_cert::{
+        der::{Decode, Encode, EncodePem, asn1::BitString, pem::LineEnding},
+        name::RdnSequence,
+        request::{CertReq, CertReqInfo, Version},
+        spki::{AlgorithmIdentifierOwned, ObjectIdentifier, SubjectPublicKeyInfoOwned},
+    };
+    let info = CertReqInfo {
+        version: Version::V1,
+        subject: subject.parse::<RdnSequence>().unwrap(),
+        public_key: SubjectPublicKeyInfoOwned::from_der(&key.subject_public_key_info()).unwrap(),
+        attributes: Default::default(),
+    };
+    let oid = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
+    let signature = key.sign(&info.to_der().unwrap()).unwrap();
+    let request = CertReq {
+        info,
+        algorithm: AlgorithmIdentifierOwned { oid, parameters: None },
+        signature: BitString::from_bytes(&signature).unwrap(),
+    };
+    request.to_pem(LineEnding::LF).unwrap().into_bytes()
+}
+
+#[tokio::test]
+async fn the_authority_gives_what_was_asked_for() {
+    use k8s_openapi::{ByteString, api::certificates::v1::CertificateSigningRequestSpec};
+    use x509_parser::{pem::parse_x509_pem, prelude::FromDer};
+    let authority = Authority::load(&*store()).await.unwrap();
+    let key = KeyPair::generate().unwrap();
+    let spec = CertificateSigningRequestSpec {
+        request: ByteString(request("CN=jane,O=dev,O=ops", &key)),
+        usages: Some(vec!["digital signature".to_owned(), "client auth".to_owned()]),
+        expiration_seconds: Some(3600),
+        ..CertificateSigningRequestSpec::default()
+    };
+    let now = jiff::Timestamp::now();
+    let pem = authority.sign(&spec, now).unwrap();
+    let (_, block) = parse_x509_pem(pem.as_bytes()).unwrap();
+    let given = block.parse_x509().unwrap();
+    let (_, root) = parse_x509_pem(authority.certificate_pem().as_bytes()).unwrap();
+    let root = root.parse_x509().unwrap();
+    given.verify_signature(Some(root.public_key())).unwrap();
+    assert_eq!(given.issuer(), root.subject());
+    let groups: Vec<&str> =
+        given.subject().iter_organization().map(|group| group.as_str().unwrap()).collect();
+    assert_eq!(groups.len(), 2, "{groups:?}");
+    let usage = given.extended_key_usage().unwrap().unwrap().value;
+    assert!(usage.client_auth && !usage.server_auth && !given.is_ca());
+    let seconds = given.validity().not_after.timestamp() - now.as_second();
+    assert_eq!(seconds, 3600);
+    let long = CertificateSigningRequestSpec { expiration_seconds: Some(i32::MAX), ..spec };
+    let pem = authority.sign(&long, now).unwrap();
+    let (_, block) = parse_x509_pem(pem.as_bytes()).unwrap();
+    let (_, given) = x509_parser::certificate::X509Certificate::from_der(&block.contents).unwrap();
+    assert_eq!(given.validity().not_after.timestamp() - now.as_second(), 365 * 24 * 3600);
+}

@@ -5,9 +5,12 @@ use k8s_openapi::api::certificates::v1::{
 };
 use object::FieldErrors;
 
-use super::{APPROVED, DENIED};
+use x509_parser::pem::Pem;
+
+use super::{APPROVED, Asked, DENIED, FAILED, certificate, conditions};
 use crate::parts::{check, signer};
 
+const LEGACY: &str = "kubernetes.io/legacy-unknown";
 const SECONDS_MIN: i32 = 600;
 const STATUSES: [&str; 3] = ["False", "True", "Unknown"];
 const USAGES: [&str; 23] = [
@@ -38,12 +41,8 @@ const USAGES: [&str; 23] = [
 
 pub(super) fn validate(request: &CertificateSigningRequest, errors: &mut FieldErrors) {
     let spec = &request.spec;
-    if !is_pem(&spec.request.0) {
-        errors.invalid(
-            "spec.request",
-            check::shown(&spec.request),
-            "PEM block type must be CERTIFICATE REQUEST",
-        );
+    if let Err(why) = Asked::read(&spec.request.0) {
+        errors.invalid("spec.request", check::shown(&spec.request), why);
     }
     let usages = spec.usages.as_deref().unwrap_or_default();
     if usages.is_empty() {
@@ -58,6 +57,10 @@ pub(super) fn validate(request: &CertificateSigningRequest, errors: &mut FieldEr
         seen.check(usage, &path, errors);
     }
     signer::validate(&spec.signer_name, "spec.signerName", errors);
+    if spec.signer_name == LEGACY {
+        let why = "the legacy signerName is not allowed via this API version";
+        errors.invalid("spec.signerName", LEGACY, why);
+    }
     if let Some(seconds) = spec.expiration_seconds.filter(|seconds| *seconds < SECONDS_MIN) {
         errors.invalid(
             "spec.expirationSeconds",
@@ -65,15 +68,33 @@ pub(super) fn validate(request: &CertificateSigningRequest, errors: &mut FieldEr
             "may not specify a duration less than 600 seconds (10 minutes)",
         );
     }
-    let conditions = request.status.as_ref().and_then(|status| status.conditions.as_deref());
-    validate_conditions(conditions.unwrap_or_default(), errors);
+    validate_conditions(conditions(request), errors);
+    if let Some(certificate) = certificate(request) {
+        validate_certificate(certificate, errors);
+    }
 }
 
-fn is_pem(bytes: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(bytes);
-    ["-----BEGIN CERTIFICATE REQUEST-----", "-----BEGIN NEW CERTIFICATE REQUEST-----"]
-        .into_iter()
-        .any(|head| text.contains(head))
+/// One or more blocks, each a certificate.
+fn validate_certificate(pem: &[u8], errors: &mut FieldErrors) {
+    let mut count = 0;
+    let mut refuse = |why: String| errors.invalid("status.certificate", "<certificate data>", why);
+    for (index, block) in Pem::iter_from_buffer(pem).enumerate() {
+        count += 1;
+        match block {
+            Ok(block) if block.label != "CERTIFICATE" => {
+                let label = block.label;
+                return refuse(format!("only CERTIFICATE PEM blocks are allowed, found {label:?}"));
+            }
+            Ok(block) if block.parse_x509().is_err() => {
+                return refuse(format!("unable to parse certificate at block {index}"));
+            }
+            Ok(_) => {}
+            Err(_) => return refuse("invalid PEM data".to_owned()),
+        }
+    }
+    if count == 0 {
+        refuse("must contain at least one CERTIFICATE PEM block".to_owned());
+    }
 }
 
 fn validate_conditions(
@@ -89,7 +110,7 @@ fn validate_conditions(
         let at = format!("{path}.status");
         match (one.type_.as_str(), one.status.as_str()) {
             (_, "") => errors.required(at, ""),
-            (APPROVED | DENIED | "Failed", status) if status != "True" => {
+            (APPROVED | DENIED | FAILED, status) if status != "True" => {
                 errors.not_supported(at, status, &["True"]);
             }
             (_, status) if !STATUSES.contains(&status) => {
@@ -113,23 +134,16 @@ pub(super) fn validate_update(
     old: &CertificateSigningRequest,
     errors: &mut FieldErrors,
 ) {
-    let conditions = |request: &CertificateSigningRequest| {
-        request.status.as_ref().and_then(|status| status.conditions.clone()).unwrap_or_default()
-    };
-    let (new_conditions, old_conditions) = (conditions(new), conditions(old));
-    for type_ in [APPROVED, DENIED, "Failed"] {
+    for type_ in [APPROVED, DENIED, FAILED] {
         let count = |list: &[CertificateSigningRequestCondition]| {
             list.iter().filter(|one| one.type_ == type_).count()
         };
-        if count(&new_conditions) < count(&old_conditions) {
+        if count(conditions(new)) < count(conditions(old)) {
             let why = format!("updates may not remove a condition of type {type_:?}");
             errors.forbidden("status.conditions", why);
         }
     }
-    let certificate = |request: &CertificateSigningRequest| {
-        request.status.as_ref().and_then(|status| status.certificate.clone())
-    };
-    let was = certificate(old).filter(|certificate| !certificate.0.is_empty());
+    let was = certificate(old);
     if was.is_some() && certificate(new) != was {
         errors.forbidden("status.certificate", "updates may not set certificate content");
     }

@@ -62,6 +62,7 @@ impl Bench {
             def: kinds::find(kind).unwrap(),
             subresource: "",
             old: None,
+            now: "2026-01-01T00:00:00Z".parse().unwrap(),
             seed: 1,
             objects: self,
         }

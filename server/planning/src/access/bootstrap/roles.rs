@@ -220,6 +220,7 @@ pub(super) const BINDINGS: &[(&str, &[&str])] = &[
     ("system:monitoring", &["system:monitoring"]),
     ("system:service-account-issuer-discovery", &["system:serviceaccounts"]),
     ("longshore:login", &["system:authenticated", "system:unauthenticated"]),
+    ("system:certificates.k8s.io:certificatesigningrequests:selfnodeclient", &["system:nodes"]),
 ];
 
 /// Role and the one user that is bound to it: components of Kubernetes that people run beside us.

@@ -3,10 +3,8 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use api::{Api, Bound, Grant};
-use async_trait::async_trait;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use client::{Client, WriteOptions};
-use engine::HostEffects;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kinds::host::Host;
@@ -95,9 +93,9 @@ fn good_token(secret: &Secret, uid: &str) -> Option<String> {
     is_good.then(|| text("token")).flatten()
 }
 
-#[async_trait]
-impl HostEffects for Hosts {
-    async fn install(&self, host: &Value) -> Result<(), ApiError> {
+impl Hosts {
+    /// Starts the host's agent, or brings it up to date.
+    pub async fn install(&self, host: &Value) -> Result<(), ApiError> {
         let host = decode(host)?;
         let docker = &host.spec.docker;
         if self.is_loopback && !docker.starts_with("unix://") {
@@ -131,7 +129,8 @@ impl HostEffects for Hosts {
         installed.map(drop).map_err(|error| ApiError::new(Reason::Invalid, error.to_string()))
     }
 
-    async fn remove(&self, host: &Value) -> Result<(), ApiError> {
+    /// Removes everything that is ours from the host.
+    pub async fn remove(&self, host: &Value) -> Result<(), ApiError> {
         let host = decode(host)?;
         let name = host.metadata.name.as_deref().unwrap_or_default();
         let removed = install::remove(&host.spec.docker, name, true).await;
