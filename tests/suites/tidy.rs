@@ -13,7 +13,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("object", &[]),
     ("expression", &["object"]),
     ("kinds", &["object"]),
-    ("planning", &["kinds", "object"]),
+    ("planning", &["expression", "kinds", "object"]),
     ("store", &["object"]),
     ("client", &["object", "kinds"]),
     ("api", &["store", "client", "planning", "expression", "kinds", "object"]),

@@ -199,6 +199,10 @@ impl Objects for Api {
         let stored = self.store.snapshot(&Range { kind, namespace, name: None });
         stored.items.iter().map(|item| item.body.clone()).collect()
     }
+
+    fn get(&self, key: &Key) -> Option<bytes::Bytes> {
+        self.store.get(key).map(|stored| stored.body.clone())
+    }
 }
 
 /// A claim as a write beside the one that it is for.

@@ -12,6 +12,7 @@ mod body;
 mod bootstrap;
 mod certificate;
 mod discovery;
+mod dynamic_admission;
 mod errors;
 mod health;
 mod incoming_body;

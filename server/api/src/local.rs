@@ -270,7 +270,8 @@ impl Client for LocalClient {
                     ..query::WriteOptions::default()
                 },
             };
-            self.api.delete(&self.user, &target, &request).await.map(drop)
+            let writer = Writer::new(&self.user, &request.write);
+            self.api.delete(&writer, &target, &request).await.map(drop)
         })
         .await
     }
@@ -284,6 +285,7 @@ impl Client for LocalClient {
         let target = self.api.target(key, subresource)?;
         self.authorize(Verb::Get, &target).await?;
         self.api.authorize_stream(&self.user, &target).await?;
+        self.api.admit_stream(&self.user, &target, query).await?;
         self.api.connect(&target, query).await
     }
 }

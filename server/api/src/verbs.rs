@@ -8,7 +8,7 @@ pub(crate) mod delete;
 pub(crate) mod delete_collection;
 pub(crate) mod get;
 pub(crate) mod list;
-mod owners;
+pub(crate) mod owners;
 pub(crate) mod patch;
 pub(crate) mod post;
 pub(crate) mod scale;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use kinds::Registry;
 use object::{ApiError, Key};
-use planning::{World, access::Access, admission};
+use planning::{World, access::Access, admission, dynamic_admission::Definitions};
 use store::{Range, Store, StoreError, WatchEvent};
 use tokio::sync::watch;
 
@@ -18,18 +18,22 @@ pub(crate) struct Known {
     pub(crate) access: Access,
     /// Of the kinds that admission reads.
     pub(crate) world: World,
+    /// Webhooks and policies.
+    pub(crate) definitions: Definitions,
 }
 
 impl Default for Known {
     fn default() -> Self {
         let registry = Registry::builtin().clone();
-        Self { registry, access: Access::default(), world: World::default() }
+        let (access, world) = (Access::default(), World::default());
+        Self { registry, access, world, definitions: Definitions::default() }
     }
 }
 
 impl Known {
     fn apply(&mut self, key: &Key, revision: u64, body: Option<&Bytes>) {
         self.access.apply(key, body.map(|body| &**body));
+        self.definitions.apply(key, body.map(|body| &**body));
         if admission::READS.contains(&&*key.kind) {
             self.world.apply(key.clone(), revision, body.cloned());
         }

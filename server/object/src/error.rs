@@ -24,6 +24,8 @@ pub enum Reason {
     InternalError,
     ServiceUnavailable,
     Timeout,
+    /// A code that somebody else chose, as a webhook, without a reason that Kubernetes knows.
+    Coded(u16),
 }
 
 impl Reason {
@@ -46,6 +48,7 @@ impl Reason {
             Self::InternalError => (500, "InternalError"),
             Self::ServiceUnavailable => (503, "ServiceUnavailable"),
             Self::Timeout => (504, "Timeout"),
+            Self::Coded(code) => (code, ""),
         }
     }
 
@@ -169,8 +172,11 @@ impl ApiError {
         let (code, reason) = self.reason.code_and_name();
         let mut status = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": self.message, "reason": reason, "code": code,
+            "message": self.message, "code": code,
         });
+        if !reason.is_empty() {
+            status["reason"] = reason.into();
+        }
         if let Some(details) = &self.details {
             status["details"] = (**details).clone();
         }
@@ -179,7 +185,13 @@ impl ApiError {
 
     /// Reads a `Status` back, for clients; `None` when the value is no failure that we know.
     pub fn from_status(status: &Value) -> Option<Self> {
-        let reason = Reason::from_name(status["reason"].as_str()?)?;
+        let reason = match status["reason"].as_str().filter(|reason| !reason.is_empty()) {
+            Some(reason) => Reason::from_name(reason)?,
+            None if status["status"] == "Failure" => {
+                Reason::Coded(status["code"].as_u64().and_then(|code| u16::try_from(code).ok())?)
+            }
+            None => return None,
+        };
         let message = status["message"].as_str().unwrap_or_default().to_owned();
         let details = status.get("details").map(|details| Box::new(details.clone()));
         Some(Self { reason, message, details })

@@ -29,6 +29,7 @@ use serde_json::Value;
 use crate::{
     World,
     access::{Access, User},
+    dynamic_admission,
 };
 
 pub use pod_security::Level;
@@ -77,6 +78,7 @@ pub struct Request<'a> {
 pub trait Objects: Sync {
     /// The bodies of a kind's objects in one namespace, in order of name.
     fn list(&self, kind: &str, namespace: &str) -> Vec<Bytes>;
+    fn get(&self, key: &Key) -> Option<Bytes>;
 }
 
 /// What the writer is told beside the answer, and what is noted of the request for the audit.
@@ -127,10 +129,12 @@ const CHECKS: &[Check] = &[
     tolerations::set_defaults,
     service::keep_allocated,
     pod_security::check_namespace,
+    dynamic_admission::note_types,
 ];
 
 /// In this order.
-const REVIEWS: &[Review] = &[pod_security::review, pod_security::review_namespace];
+const REVIEWS: &[Review] =
+    &[pod_security::review, pod_security::review_namespace, dynamic_admission::review_definition];
 
 const ALLOCATIONS: &[Allocation] = &[cluster_ip::allocate, node_port::allocate];
 

@@ -13,6 +13,7 @@ mod certificates;
 pub mod conditions;
 pub mod controllers;
 pub mod dialing;
+pub mod dynamic_admission;
 pub mod names;
 pub mod node;
 pub mod owners;

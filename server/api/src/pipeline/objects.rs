@@ -81,9 +81,12 @@ impl Api {
         let view = incoming.view()?;
         let options = ListOptions::read(&incoming.query)?;
         let request = incoming.delete_request()?;
-        let page = self.delete_collection(&incoming.user, target, &options, &request).await?;
+        let writer = Writer::new(&incoming.user, &request.write);
+        let page = self.delete_collection(&writer, target, &options, &request).await?;
         let page = self.page_in_version(target, page).await?;
-        Ok(listed(target, &page, view))
+        let mut response = listed(target, &page, view);
+        respond::warn(&mut response, &writer.all_warnings());
+        Ok(response)
     }
 
     pub(super) async fn handle_get(
@@ -156,6 +159,7 @@ impl Api {
         if target.sub().is_some_and(|sub| sub.verbs.contains(&Verb::Create)) {
             let place = self.locate(target, incoming.raw_query).await?;
             let dialect = check_upgrade(incoming.headers, &target.subresource)?;
+            self.admit_stream(&incoming.user, target, incoming.raw_query).await?;
             return match dialect {
                 Dialect::Channels => {
                     let opened = self.tunnels().open(&place.node, &place.header).await;
@@ -178,7 +182,8 @@ impl Api {
     ) -> Result<Response<Bytes>, ApiError> {
         let view = incoming.view()?;
         let request = incoming.delete_request()?;
-        Ok(match self.delete(&incoming.user, target, &request).await? {
+        let writer = Writer::new(&incoming.user, &request.write);
+        let mut response = match self.delete(&writer, target, &request).await? {
             Deleted::Marked(stored) => {
                 let shown = self.show(target, Arc::new(stored), view).await?;
                 respond::formatted(StatusCode::OK, shown, view.wanted.format)
@@ -196,7 +201,9 @@ impl Api {
                 });
                 respond::json(StatusCode::OK, &status)
             }
-        })
+        };
+        respond::warn(&mut response, &writer.all_warnings());
+        Ok(response)
     }
 
     pub(super) async fn handle_write(

@@ -96,6 +96,7 @@ impl Api {
         if let Some(location) = passing::with_slash(head, path) {
             return moved(&location);
         }
+        self.admit_stream(user, target, head.uri.query().unwrap_or_default()).await?;
         let stream = self.reach(target, proxied, &asked).await?;
         let is_tls = asked.is_tls && proxied != Proxied::Agent;
         // Who asks for a pod by its address does not know its certificate.

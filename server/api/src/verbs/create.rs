@@ -2,12 +2,14 @@
 
 use kinds::{AnyObject, schema::Body};
 use object::{ApiError, Key};
+use planning::dynamic_admission::Operation;
 use store::{Expected, StoreError, Stored, Write};
 
 use super::{Writer, Written, failed, owners};
 use crate::{
     Api,
     admit::{self, Admission, Sent, meta},
+    dynamic_admission::Event,
     resolve::Target,
 };
 
@@ -78,8 +80,15 @@ impl Api {
         let def = target.def.hub();
         let admission = Admission { user: writer.user, def, subresource: "", old: None };
         self.admit(admission, &mut sent.object).await?;
+        let event = Event::new(Operation::Create, target, writer.user, writer.options);
+        let event = event.named(&key.name);
+        if self.mutate(&event, writer, None, &mut sent).await? {
+            sent.object.prepare_create();
+            self.admit(admission, &mut sent.object).await?;
+        }
         admit::validate(def, &sent, None)?;
         writer.note(self.review(admission, &*sent.object).await?);
+        self.validate_dynamically(&event, writer, None, &*sent.object).await?;
         if let Some(there) = self.store.get(key) {
             let current = Some(there.revision);
             return Ok(Err(StoreError::Precondition { key: key.clone(), current }));

@@ -6,18 +6,18 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kinds::AnyObject;
 use object::{ApiError, FieldErrors, Key};
-use planning::access::User;
 use serde::Deserialize;
 use serde_json::Value;
 use store::{Expected, StoreError, Stored, Write};
 
 use super::{
-    failed,
+    Writer, failed,
     update::{ends, releases},
 };
 use crate::{
     Api,
     admit::{self, Admission, meta},
+    dynamic_admission::Before,
     query::{Query, WriteOptions, read_dry_run, refuse},
     resolve::Target,
 };
@@ -140,7 +140,7 @@ pub(crate) enum Deleted {
 impl Api {
     pub(crate) async fn delete(
         &self,
-        user: &User,
+        writer: &Writer<'_>,
         target: &Target,
         request: &DeleteRequest,
     ) -> Result<Deleted, ApiError> {
@@ -153,8 +153,10 @@ impl Api {
             let current = self.read(&key, false).await?;
             let mut object = admit::decode_stored(&target.def, &current.body)?;
             request.check(&key, &current, object.metadata().uid.as_deref().unwrap_or_default())?;
-            let admission = Admission { user, def, subresource, old: None };
+            let admission = Admission { user: writer.user, def, subresource, old: None };
             self.check_deletion(admission, &*object).await?;
+            let before = Before { object: &*object, revision: current.revision };
+            self.admit_deletion(writer, target, request, before).await?;
             let before = object.to_value();
             mark(&mut *object, request);
             let value = object.to_value();

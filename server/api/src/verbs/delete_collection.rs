@@ -1,16 +1,15 @@
 //! DELETE of a collection: everything that the selectors mean, one by one.
 
 use object::ApiError;
-use planning::access::User;
 
-use super::{delete::DeleteRequest, list::Page};
+use super::{Writer, delete::DeleteRequest, list::Page};
 use crate::{Api, query::ListOptions, resolve::Target};
 
 impl Api {
     /// Deletes what is there now and answers the list of it.
     pub(crate) async fn delete_collection(
         &self,
-        user: &User,
+        writer: &Writer<'_>,
         target: &Target,
         options: &ListOptions,
         request: &DeleteRequest,
@@ -22,7 +21,7 @@ impl Api {
                 name: item.key.name.to_string(),
                 ..target.clone()
             };
-            match self.delete(user, &one, request).await {
+            match self.delete(writer, &one, request).await {
                 Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(error),
                 Ok(_) => {}

@@ -32,6 +32,9 @@ impl Api {
                 if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
             expect_kind(&mut body.value, group, &api_version, kind)?;
         }
+        if sub.post.is_some() {
+            self.admit_post(writer, target, sub, &mut body.value).await?;
+        }
         match sub.post {
             Some(PostDef::Change) => self.post_change(writer, target, body.value).await,
             Some(PostDef::Evict) => self.evict(writer, target, body.value).await,
@@ -70,7 +73,7 @@ impl Api {
         request.write.dry_run |= writer.options.dry_run;
         request.write.fence.clone_from(&writer.options.fence);
         request.write.trail.clone_from(&writer.options.trail);
-        self.delete(writer.user, target, &request).await?;
+        self.delete(writer, target, &request).await?;
         Ok(Written::Answered(success()))
     }
 

@@ -89,7 +89,7 @@ fn shown(target: &Target, written: Written) -> Result<Written, ApiError> {
     Ok(Written::Answered(show(&*object, revision)?))
 }
 
-fn show(object: &dyn AnyObject, revision: u64) -> Result<Value, ApiError> {
+pub(crate) fn show(object: &dyn AnyObject, revision: u64) -> Result<Value, ApiError> {
     let (replicas, status_replicas, selector) = object.scale().ok_or_else(nowhere)?;
     let meta = object.metadata();
     Ok(json!({

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kinds::{AnyObject, schema::Body};
 use object::{ApiError, Key};
-use planning::admission::held;
+use planning::{admission::held, dynamic_admission::Operation};
 use serde_json::Value;
 use store::{Expected, StoreError, Stored, Write};
 
@@ -12,6 +12,7 @@ use super::{Writer, Written, failed, owners};
 use crate::{
     Api,
     admit::{self, Admission, Sent, meta},
+    dynamic_admission::{Before, Event},
     resolve::Target,
 };
 
@@ -120,12 +121,19 @@ impl Api {
         }
         let admission = Admission { user: writer.user, def, subresource, old: Some(old) };
         self.admit(admission, &mut sent.object).await?;
+        let event = Event::new(Operation::Update, target, writer.user, writer.options);
+        let before = Some(Before { object: old, revision: current.revision });
+        if self.mutate(&event, writer, before, &mut sent).await? {
+            sent.object.prepare_update(old, subresource);
+            self.admit(admission, &mut sent.object).await?;
+        }
         if def.generation && differs_beyond_status(&sent.object.to_value(), &old_value) {
             let generation = sent.object.metadata().generation.unwrap_or(0);
             sent.object.metadata_mut().generation = Some(generation + 1);
         }
         admit::validate(def, &sent, Some(old))?;
         writer.note(self.review(admission, &*sent.object).await?);
+        self.validate_dynamically(&event, writer, before, &*sent.object).await?;
         if sent.object.to_value() == old_value {
             return Ok(Vec::new());
         }

@@ -16,3 +16,5 @@ mod proxies;
 mod races;
 mod streams;
 mod versions;
+mod webhook_server;
+mod webhooks;

@@ -77,6 +77,9 @@ impl Checker<'_> {
             node.expr = Expr::Literal(Value::Type(ty));
             return Type::Type;
         }
+        if let Some(name) = self.dotted_name(node) {
+            node.expr = Expr::Name(name.into());
+        }
         let at = node.at;
         match &mut node.expr {
             Expr::Literal(value) => value.type_of(),
@@ -164,6 +167,20 @@ impl Checker<'_> {
             "google.protobuf.Duration" => Type::Duration,
             path => Type::Opaque(crate::opaque::type_name(path)?),
         })
+    }
+
+    /// A variable whose name has dots in it: `authorizer.requestResource`.
+    fn dotted_name(&self, node: &Node) -> Option<String> {
+        let Expr::Select { .. } = &node.expr else { return None };
+        let root = node.root()?;
+        if self.scope.iter().any(|(bound, _)| **bound == *root) {
+            return None;
+        }
+        let variables = &self.environment.variables;
+        if !variables.keys().any(|name| name.contains('.') && name.starts_with(root)) {
+            return None;
+        }
+        node.path().filter(|path| variables.contains_key(path))
     }
 
     fn name(&mut self, at: usize, name: &str) -> Type {

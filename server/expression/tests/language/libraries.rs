@@ -117,6 +117,15 @@ fn the_authorizer_is_asked() {
         ("apps", "deployments", "scale")
     );
     assert_eq!((&*asked.namespace, &*asked.name, &*asked.verb), ("n", "x", "get"));
+    let requested = Question { resource: "pods".to_owned(), ..Question::default() };
+    let mut variables = Variables::new();
+    variables.set("authorizer", Value::authorizer(recorder.clone()));
+    variables.set("authorizer.requestResource", Value::resource_check(recorder.clone(), requested));
+    let dotted = environment.clone().with("authorizer.requestResource", Type::RESOURCE_CHECK);
+    let source = "authorizer.requestResource.check('get').allowed()";
+    let program = Program::compile(source, &dotted).unwrap();
+    assert_eq!(program.evaluate(&variables).unwrap().as_bool(), Some(true));
+    assert_eq!(recorder.0.lock().unwrap().pop().unwrap().resource, "pods");
     let reason = run("authorizer.path('/healthz').check('post').reason()").unwrap();
     assert_eq!(reason.as_str(), Some("because"));
     let error = run("authorizer.group('').resource(' ').check('get').allowed()").unwrap_err();

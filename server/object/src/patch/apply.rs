@@ -85,6 +85,16 @@ pub fn apply(
     Ok(object)
 }
 
+/// An object with a configuration merged into it, whoever owns the fields: what a mutating policy
+/// applies.
+///
+/// # Errors
+/// Why the configuration is not of the type.
+pub fn merge(object: Value, config: Value, schema: Schema<'_>) -> Result<Value, String> {
+    typed::check(&config, schema)?;
+    Ok(typed_merge::merge(object, config, schema))
+}
+
 /// The part of a configuration that a request may write, and so own: the main resource never
 /// writes the `status` of a kind that has it as a subresource, and `status` writes nothing else.
 #[must_use]

@@ -27,6 +27,13 @@ impl Objects for Bench {
         let of_kind = self.objects.iter().filter(|(name, _)| *name == kind);
         of_kind.map(|(_, body)| body.to_string().into()).collect()
     }
+
+    fn get(&self, key: &Key) -> Option<Bytes> {
+        let is_meant = |body: &Value| body["metadata"]["name"] == *key.name;
+        let mut found =
+            self.objects.iter().filter(|(name, body)| *name == &*key.kind && is_meant(body));
+        found.next().map(|(_, body)| body.to_string().into())
+    }
 }
 
 impl Bench {
