@@ -230,23 +230,24 @@ pub(crate) fn validate_own(def: &KindDef, sent: &Sent) -> Result<(), ApiError> {
     refuse(def, &*sent.object, &errors)
 }
 
-/// Refuses an object with all that is wrong with it.
+/// Refuses an object with all that is wrong with it; of a change, what was there and the
+/// subresource that is written.
 pub(crate) fn validate(
     def: &KindDef,
     sent: &Sent,
-    old: Option<&dyn AnyObject>,
+    old: Option<(&dyn AnyObject, &str)>,
 ) -> Result<(), ApiError> {
     let object = &*sent.object;
     let mut errors = FieldErrors::default();
     meta::validate(def, object.metadata(), &mut errors);
-    if let Some(old) = old {
+    if let Some((old, _)) = old {
         meta::validate_update(object.metadata(), old.metadata(), &mut errors);
     }
     required::merge(&mut errors, sent.errors.clone());
     let mut own = FieldErrors::default();
     object.validate(&mut own);
-    if let Some(old) = old {
-        object.validate_update(old, &mut own);
+    if let Some((old, subresource)) = old {
+        object.validate_part(old, subresource, &mut own);
     }
     required::merge(&mut errors, own);
     refuse(def, object, &errors)

@@ -83,6 +83,8 @@ pub enum Answered {
     Token,
     /// A token for `spec.user` with `spec.password`.
     Session,
+    /// What is posted goes to a subresource of the object of `kind` that has the same name.
+    Posted { kind: &'static str, subresource: &'static str },
 }
 
 /// The declaration of one kind. Group, version, kind, plural and scope come from the type.
@@ -147,6 +149,15 @@ pub trait Kind: Sized + 'static {
     fn prepare_update(_new: &mut Self::Object, _old: &Self::Object) {}
     fn validate(_object: &Self::Object, _errors: &mut FieldErrors) {}
     fn validate_update(_new: &Self::Object, _old: &Self::Object, _errors: &mut FieldErrors) {}
+    /// Judges a write to a subresource, by default as one to the object itself.
+    fn validate_part(
+        new: &Self::Object,
+        old: &Self::Object,
+        _subresource: &str,
+        errors: &mut FieldErrors,
+    ) {
+        Self::validate_update(new, old, errors);
+    }
     /// How a name must look: DNS label, subdomain or path segment.
     fn validate_name(name: &str) -> Result<(), String> {
         object::name::subdomain(name)

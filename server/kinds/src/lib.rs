@@ -14,6 +14,7 @@ pub mod schema;
 
 pub mod api_service;
 pub mod audit_event;
+pub mod binding;
 pub mod certificate_signing_request;
 pub mod cluster_role;
 pub mod cluster_role_binding;
@@ -36,6 +37,7 @@ pub mod event;
 pub mod event_v1;
 pub mod flow_schema;
 pub mod horizontal_pod_autoscaler;
+pub mod horizontal_pod_autoscaler_v1;
 pub mod host;
 pub mod ingress;
 pub mod ingress_class;
@@ -110,6 +112,7 @@ macro_rules! kinds {
 }
 
 kinds! {
+    binding::Binding,
     component_status::ComponentStatus,
     config_map::ConfigMap,
     endpoints::Endpoints,
@@ -146,13 +149,6 @@ kinds! {
     pod_certificate_request::PodCertificateRequest,
     ingress::Ingress,
     ingress_class::IngressClass,
-    lease::Lease,
-    endpoint_slice::EndpointSlice,
-    audit_event::AuditEvent,
-    host::Host,
-    node_port::NodePort,
-    session::Session,
-    user::User,
     ip_address::IPAddress,
     network_policy::NetworkPolicy,
     service_cidr::ServiceCIDR,
@@ -186,11 +182,13 @@ kinds! {
     resource_claim::ResourceClaim,
     resource_claim_template::ResourceClaimTemplate,
     resource_slice::ResourceSlice,
+    audit_event::AuditEvent,
     host::Host,
     node_port::NodePort,
     session::Session,
     user::User;
     event_v1::EventV1,
+    horizontal_pod_autoscaler_v1::HorizontalPodAutoscalerV1,
 }
 
 /// Every built-in kind in every version that is served.

@@ -2,6 +2,7 @@
 
 mod binding;
 mod destination;
+mod resize;
 mod table;
 mod update;
 
@@ -26,12 +27,14 @@ impl Kind for Pod {
         Subresource::part("ephemeralcontainers", |stored: &mut v1::Pod, written| {
             let written = written.spec.as_ref().and_then(|spec| spec.ephemeral_containers.clone());
             stored.spec.get_or_insert_default().ephemeral_containers = written;
-        }),
+        })
+        .guarded(),
         Subresource::posted("eviction", ("policy", "v1", "Eviction"), Post::Evict),
         Subresource::stream("exec", OPEN).with_kind("PodExecOptions"),
         Subresource::stream("log", &[Verb::Get]),
         Subresource::stream("portforward", OPEN).with_kind("PodPortForwardOptions"),
         Subresource::proxy(Proxied::Address, "PodProxyOptions"),
+        Subresource::part("resize", resize::resize).guarded(),
         Subresource::part("status", |stored: &mut v1::Pod, written| {
             stored.status.clone_from(&written.status);
         }),
@@ -42,6 +45,15 @@ impl Kind for Pod {
         field("spec.restartPolicy", |pod: &v1::Pod| spec(pod, |spec| spec.restart_policy.clone())),
         field("spec.serviceAccountName", |pod: &v1::Pod| {
             spec(pod, |spec| spec.service_account_name.clone())
+        }),
+        field("spec.schedulerName", |pod: &v1::Pod| spec(pod, |spec| spec.scheduler_name.clone())),
+        field("spec.hostNetwork", |pod: &v1::Pod| {
+            let host_network = pod.spec.as_ref().and_then(|spec| spec.host_network);
+            host_network.unwrap_or_default().to_string()
+        }),
+        field("status.nominatedNodeName", |pod: &v1::Pod| {
+            let status = pod.status.as_ref();
+            status.and_then(|status| status.nominated_node_name.clone()).unwrap_or_default()
         }),
         field("status.phase", |pod: &v1::Pod| phase(pod).to_owned()),
         field("status.podIP", |pod: &v1::Pod| {
@@ -77,6 +89,14 @@ impl Kind for Pod {
 
     fn validate_update(new: &v1::Pod, old: &v1::Pod, errors: &mut FieldErrors) {
         update::validate(new, old, errors);
+    }
+
+    fn validate_part(new: &v1::Pod, old: &v1::Pod, part: &str, errors: &mut FieldErrors) {
+        match part {
+            "ephemeralcontainers" => update::validate_ephemeral(new, old, errors),
+            "resize" => resize::validate(new, old, errors),
+            _ => update::validate(new, old, errors),
+        }
     }
 
     fn destination(

@@ -4,7 +4,7 @@ use k8s_openapi::api::{apps::v1, core::v1::PodSpec};
 use object::FieldErrors;
 
 use crate::{
-    Column, Kind, ScaleFns, Subresource, column,
+    Column, Field, Kind, ScaleFns, Subresource, column, field,
     parts::{cells, check, selector, template},
 };
 
@@ -44,6 +44,9 @@ impl Kind for ReplicaSet {
         column("Selector", |set: &v1::ReplicaSet, _| cells::or_none(Some(&selector_text(set))))
             .wide(),
     ];
+    const FIELDS: &'static [Field<Self::Object>] = &[field("status.replicas", |set| {
+        set.status.as_ref().map_or(0, |status| status.replicas).to_string()
+    })];
     const GENERATION: bool = true;
 
     fn set_defaults(set: &mut v1::ReplicaSet) {

@@ -3,6 +3,7 @@
 mod declarations;
 mod faults;
 mod tables;
+mod workloads;
 
 use object::FieldErrors;
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! POST to a collection.
 
-use kinds::{AnyObject, schema::Body};
+use kinds::{Answered, AnyObject, schema::Body};
 use object::{ApiError, Key};
 use planning::dynamic_admission::Operation;
 use store::{Expected, StoreError, Stored, Write};
@@ -23,6 +23,9 @@ impl Api {
         target: &Target,
         body: Body,
     ) -> Result<Written, ApiError> {
+        if let Some(Answered::Posted { kind, subresource }) = target.def.answered {
+            return self.post_to(writer, target, kind, subresource, body).await;
+        }
         if let Some(answered) = target.def.answered {
             return self.answer(writer, target, answered, body).await.map(Written::Answered);
         }

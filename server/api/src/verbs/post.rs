@@ -46,6 +46,25 @@ impl Api {
         }
     }
 
+    /// Posts what was sent to a collection to the object of another kind that it names.
+    pub(crate) async fn post_to(
+        &self,
+        writer: &mut Writer<'_>,
+        target: &Target,
+        kind: &str,
+        subresource: &str,
+        body: Body,
+    ) -> Result<Written, ApiError> {
+        let name = body.value["metadata"]["name"].as_str().unwrap_or_default();
+        if name.is_empty() {
+            return Err(ApiError::bad_request("metadata.name is required"));
+        }
+        let key = Key::new(kind, &target.namespace, name);
+        let target = Target::of_key(&self.registry(), &key, subresource)?;
+        let sub = target.sub().ok_or_else(nowhere)?;
+        self.post(writer, &target, sub, body).await
+    }
+
     async fn post_change(
         &self,
         writer: &mut Writer<'_>,

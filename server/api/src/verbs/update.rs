@@ -131,7 +131,7 @@ impl Api {
             let generation = sent.object.metadata().generation.unwrap_or(0);
             sent.object.metadata_mut().generation = Some(generation + 1);
         }
-        admit::validate(def, &sent, Some(old))?;
+        admit::validate(def, &sent, Some((old, subresource)))?;
         writer.note(self.review(admission, &*sent.object).await?);
         self.validate_dynamically(&event, writer, before, &*sent.object).await?;
         if sent.object.to_value() == old_value {

@@ -1,7 +1,10 @@
 //! The behaviours of Kubernetes' conformance suite that the API alone decides, one test for each,
 //! named after it. `tests/conformance.md` lists them.
 
+mod batch;
+mod certificates;
 mod configuration;
+mod devices;
 mod discovery;
 mod events;
 mod fields;
@@ -9,5 +12,8 @@ mod lists;
 mod namespaces;
 mod nodes;
 mod operations;
+mod policies;
+mod routing;
 mod services;
+mod storage;
 mod watchers;

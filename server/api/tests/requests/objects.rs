@@ -447,3 +447,29 @@ async fn keeps_what_no_update_changes() {
             .contains("Precondition failed: UID in precondition: other")
     );
 }
+
+/// A pod gets its node by a binding too that is posted beside it; its resources change by `resize`
+/// alone.
+#[tokio::test]
+async fn binds_and_resizes_pods() {
+    let api = Harness::start().await;
+    let pods = "/api/v1/namespaces/default/pods";
+    let resources = |cpu: &str| json!({"requests": {"cpu": cpu}});
+    let pod = json!({"metadata": {"name": "a"},
+        "spec": {"containers": [{"name": "c", "image": "x", "resources": resources("1")}]}});
+    assert_eq!(api.ask("POST", pods, pod).await.0, 201);
+    let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "a"},
+        "target": {"kind": "Node", "name": "one"}});
+    let (code, bound) = api.ask("POST", "/api/v1/namespaces/default/bindings", binding).await;
+    assert_eq!((code, &bound["status"]), (201, &json!("Success")), "{bound}");
+    let one = format!("{pods}/a");
+    assert_eq!(api.get(&one).await["spec"]["nodeName"], "one");
+
+    let media = "application/strategic-merge-patch+json";
+    let patch = json!({"spec": {"containers": [{"name": "c", "resources": resources("2")}]}});
+    let (code, refused) = api.ask_as("PATCH", &one, media, patch.clone()).await;
+    assert_eq!(code, 422, "{refused}");
+    let (code, resized) = api.ask_as("PATCH", &format!("{one}/resize"), media, patch).await;
+    assert_eq!((code, &resized["metadata"]["generation"]), (200, &json!(2)), "{resized}");
+    assert_eq!(resized["spec"]["containers"][0]["resources"], resources("2"));
+}

@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::{Destination, Kind, Post, Progress, Text, def::names_itself};
 
-const STATUS: &str = "status";
+/// The parts that may be annotated with what is written there.
+const ANNOTATED: [&str; 2] = ["approval", "status"];
 
 /// An object of any kind, decoded.
 pub trait AnyObject: Any + Send + Sync {
@@ -24,6 +25,11 @@ pub trait AnyObject: Any + Send + Sync {
     fn prepare_update(&mut self, old: &dyn AnyObject, subresource: &str);
     fn validate(&self, errors: &mut FieldErrors);
     fn validate_update(&self, old: &dyn AnyObject, errors: &mut FieldErrors);
+    /// As [`Self::validate_update`], of a write to a subresource.
+    fn validate_part(&self, old: &dyn AnyObject, subresource: &str, errors: &mut FieldErrors) {
+        let _ = subresource;
+        self.validate_update(old, errors);
+    }
     fn to_value(&self) -> Value;
     /// Cells of [`KindDef::columns`], NAME and AGE among them.
     fn cells(&self, now: Timestamp) -> Vec<Value>;
@@ -77,7 +83,8 @@ impl<K: Kind> AnyObject for Typed<K> {
     fn prepare_update(&mut self, old: &dyn AnyObject, subresource: &str) {
         let old = Self::of(old);
         if subresource.is_empty() {
-            for part in K::SUBRESOURCES.iter().filter_map(|sub| sub.merge) {
+            let kept = K::SUBRESOURCES.iter().filter(|sub| !sub.guarded);
+            for part in kept.filter_map(|sub| sub.merge) {
                 part(&mut self.0, old);
             }
             K::prepare_update(&mut self.0, old);
@@ -90,8 +97,10 @@ impl<K: Kind> AnyObject for Typed<K> {
             // Whose fields these are is the writer's news, whatever part is written.
             let managed = self.0.metadata_mut().managed_fields.take();
             stored.metadata_mut().managed_fields = managed;
-            // A status may be annotated with it; labels stay, as they decide who selects the object.
-            if let (STATUS, Some(notes)) = (subresource, self.0.metadata_mut().annotations.take()) {
+            // Labels stay, as they decide who selects the object.
+            if ANNOTATED.contains(&subresource)
+                && let Some(notes) = self.0.metadata_mut().annotations.take()
+            {
                 stored.metadata_mut().annotations = Some(notes);
             }
             stored.metadata_mut().resource_version = self.0.metadata_mut().resource_version.take();
@@ -103,6 +112,9 @@ impl<K: Kind> AnyObject for Typed<K> {
     }
     fn validate_update(&self, old: &dyn AnyObject, errors: &mut FieldErrors) {
         K::validate_update(&self.0, Self::of(old), errors);
+    }
+    fn validate_part(&self, old: &dyn AnyObject, subresource: &str, errors: &mut FieldErrors) {
+        K::validate_part(&self.0, Self::of(old), subresource, errors);
     }
     fn to_value(&self) -> Value {
         serde_json::to_value(&self.0).expect("an API object is JSON")

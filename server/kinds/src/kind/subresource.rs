@@ -16,6 +16,8 @@ pub struct Subresource<T: 'static> {
     /// such a write may change from `written` into `stored`. The main resource's update keeps that
     /// part from the stored object.
     pub merge: Option<fn(stored: &mut T, written: &T)>,
+    /// Whether a change of that part through the main resource is an error, not passed over.
+    pub guarded: bool,
     /// For `scale`: reads `autoscaling/v1 Scale`'s replicas, status replicas and selector.
     pub scale: Option<ScaleFns<T>>,
     /// What a POST to it does, for those that do not write a part of the object.
@@ -68,6 +70,7 @@ impl<T> Subresource<T> {
             response_kind: None,
             verbs,
             merge: None,
+            guarded: false,
             scale: None,
             post: None,
             connects: false,
@@ -80,6 +83,12 @@ impl<T> Subresource<T> {
     pub const fn part(name: &'static str, merge: fn(stored: &mut T, written: &T)) -> Self {
         let part = Self::new(name, &[Verb::Get, Verb::Patch, Verb::Update]);
         Self { merge: Some(merge), ..part }
+    }
+
+    /// A part that the main resource must not change: validation says so.
+    #[must_use]
+    pub const fn guarded(self) -> Self {
+        Self { guarded: true, ..self }
     }
 
     /// `scale`.

@@ -1,14 +1,17 @@
 //! What Pods and the templates of pods share: defaults and validation.
 
+mod claims;
 mod containers;
 mod defaults;
 mod env;
 mod ephemeral;
 mod lifecycle;
+mod mounts;
 mod placement;
 mod probes;
 mod resources;
 mod security;
+mod sources;
 mod spec;
 mod volumes;
 

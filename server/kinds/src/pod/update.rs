@@ -18,7 +18,6 @@ pub(super) fn validate(new: &Pod, old: &Pod, errors: &mut FieldErrors) {
     }
     validate_deadline(new, old, errors);
     validate_tolerations(new, old, errors);
-    validate_ephemeral(new, old, errors);
     if with_changeable_parts_of(old, new) != *old {
         errors.forbidden("spec", WHY);
     }
@@ -36,7 +35,6 @@ fn with_changeable_parts_of(old: &PodSpec, new: &PodSpec) -> PodSpec {
     }
     spec.active_deadline_seconds = old.active_deadline_seconds;
     spec.tolerations.clone_from(&old.tolerations);
-    spec.ephemeral_containers.clone_from(&old.ephemeral_containers);
     if old.termination_grace_period_seconds.is_some_and(|seconds| seconds < 0)
         && spec.termination_grace_period_seconds == Some(1)
     {
@@ -89,7 +87,8 @@ fn validate_tolerations(new: &PodSpec, old: &PodSpec, errors: &mut FieldErrors) 
 }
 
 /// Ephemeral containers are added; they neither go nor change.
-fn validate_ephemeral(new: &PodSpec, old: &PodSpec, errors: &mut FieldErrors) {
+pub(super) fn validate_ephemeral(new: &Pod, old: &Pod, errors: &mut FieldErrors) {
+    let (Some(new), Some(old)) = (&new.spec, &old.spec) else { return };
     let has: Vec<&EphemeralContainer> = new.ephemeral_containers.iter().flatten().collect();
     for container in old.ephemeral_containers.iter().flatten() {
         let name = &container.name;

@@ -202,3 +202,183 @@ fn rows_of_the_rest() {
         assert_eq!(row(kind, fields), expected, "{kind}");
     }
 }
+
+#[test]
+fn columns_of_the_further_kinds_are_those_of_kubernetes() {
+    for (kind, expected) in [
+        ("replicationcontrollers", "Name,Desired,Current,Ready,Age,Containers,Images,Selector"),
+        ("podtemplates", "Name,Containers,Images,Pod Labels"),
+        ("resourcequotas", "Name,Request,Limit,Age"),
+        (
+            "persistentvolumes",
+            "Name,Capacity,Access Modes,Reclaim Policy,Status,Claim,StorageClass,VolumeAttributesClass,Reason,Age,VolumeMode",
+        ),
+        (
+            "persistentvolumeclaims",
+            "Name,Status,Volume,Capacity,Access Modes,StorageClass,VolumeAttributesClass,Age,VolumeMode",
+        ),
+        ("statefulsets.apps", "Name,Ready,Age,Containers,Images"),
+        (
+            "daemonsets.apps",
+            "Name,Desired,Current,Ready,Up-to-date,Available,Node Selector,Age,Containers,Images,Selector",
+        ),
+        ("jobs.batch", "Name,Status,Completions,Duration,Age,Containers,Images,Selector"),
+        (
+            "cronjobs.batch",
+            "Name,Schedule,Timezone,Suspend,Active,Last Schedule,Age,Containers,Images,Selector",
+        ),
+        (
+            "horizontalpodautoscalers.autoscaling",
+            "Name,Reference,Targets,MinPods,MaxPods,Replicas,Age",
+        ),
+        (
+            "poddisruptionbudgets.policy",
+            "Name,Min Available,Max Unavailable,Allowed Disruptions,Age",
+        ),
+        ("ingresses.networking.k8s.io", "Name,Class,Hosts,Address,Ports,Age"),
+        (
+            "certificatesigningrequests.certificates.k8s.io",
+            "Name,Age,SignerName,Requestor,RequestedDuration,Condition",
+        ),
+        (
+            "storageclasses.storage.k8s.io",
+            "Name,Provisioner,ReclaimPolicy,VolumeBindingMode,AllowVolumeExpansion,Age",
+        ),
+        ("customresourcedefinitions.apiextensions.k8s.io", "Name,Created At"),
+        ("apiservices.apiregistration.k8s.io", "Name,Service,Available,Age"),
+        (
+            "flowschemas.flowcontrol.apiserver.k8s.io",
+            "Name,PriorityLevel,MatchingPrecedence,DistinguisherMethod,Age,MissingPL",
+        ),
+    ] {
+        assert_eq!(headers(kind), expected, "{kind}");
+    }
+}
+
+#[test]
+fn rows_of_jobs_and_sets() {
+    let template = json!({"spec": {"containers": [{"name": "a", "image": "x:1"}]}});
+    let selector = json!({"matchLabels": {"app": "web"}});
+    let job = |spec: Value, status: Value| {
+        let mut spec = spec;
+        spec["template"] = template.clone();
+        row("jobs.batch", json!({"spec": spec, "status": status}))
+    };
+    let times = json!({"succeeded": 1, "startTime": "2026-01-01T00:04:00Z"});
+    assert_eq!(job(json!({"completions": 3}), times), "a Running 1/3 60s 5m | a x:1 <none>");
+    let done = json!({"succeeded": 1, "conditions": [{"type": "Complete", "status": "True"}],
+        "startTime": "2026-01-01T00:01:00Z", "completionTime": "2026-01-01T00:01:05Z"});
+    assert_eq!(job(json!({"parallelism": 4}), done), "a Complete 1/1 of 4 5s 5m | a x:1 <none>");
+    let suspended = json!({"conditions": [{"type": "Suspended", "status": "True"}]});
+    assert_eq!(job(json!({"completions": 1}), suspended), "a Suspended 0/1  5m | a x:1 <none>");
+    for (kind, spec, status, expected) in [
+        (
+            "statefulsets.apps",
+            json!({"replicas": 3}),
+            json!({"replicas": 3, "readyReplicas": 2}),
+            "a 2/3 5m | a x:1",
+        ),
+        (
+            "daemonsets.apps",
+            json!({}),
+            json!({"desiredNumberScheduled": 4, "currentNumberScheduled": 3, "numberReady": 2, "numberMisscheduled": 0, "updatedNumberScheduled": 1}),
+            "a 4 3 2 1 0 <none> 5m | a x:1 app=web",
+        ),
+    ] {
+        let mut spec = spec;
+        spec["template"] = template.clone();
+        spec["selector"] = selector.clone();
+        assert_eq!(row(kind, json!({"spec": spec, "status": status})), expected, "{kind}");
+    }
+    let cron = json!({"schedule": "@daily", "suspend": false, "jobTemplate": {"spec": {"template": template}}});
+    let active = json!({"active": [{}], "lastScheduleTime": "2026-01-01T00:00:00Z"});
+    assert_eq!(
+        row("cronjobs.batch", json!({"spec": cron, "status": active})),
+        "a @daily <none> False 1 5m 5m | a x:1 <none>"
+    );
+}
+
+#[test]
+fn rows_of_the_further_kinds() {
+    let storage = json!({"storage": "1Gi"});
+    let modes = json!(["ReadWriteMany", "ReadWriteOnce"]);
+    let metrics = json!([
+        {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}},
+        {"type": "Pods", "pods": {"metric": {"name": "rps"}, "target": {"type": "AverageValue", "averageValue": "10"}}},
+        {"type": "External", "external": {"metric": {"name": "q"}, "target": {"type": "Value", "value": "30"}}},
+    ]);
+    let target = json!({"kind": "Deployment", "name": "web"});
+    let paths = json!({"paths": [{"pathType": "Prefix", "backend": {}}]});
+    for (kind, fields, expected) in [
+        (
+            "persistentvolumes",
+            json!({"spec": {"capacity": storage, "accessModes": modes, "persistentVolumeReclaimPolicy": "Retain",
+                "claimRef": {"namespace": "d", "name": "c"}, "volumeMode": "Block"}, "status": {"phase": "Bound"}}),
+            "a 1Gi RWO,RWX Retain Bound d/c  <unset>  5m | Block",
+        ),
+        (
+            "persistentvolumeclaims",
+            json!({"spec": {"volumeName": "v", "storageClassName": "s"},
+                "status": {"phase": "Bound", "capacity": storage, "accessModes": modes}}),
+            "a Bound v 1Gi RWO,RWX s <unset> 5m | <unset>",
+        ),
+        (
+            "persistentvolumeclaims",
+            json!({"spec": {}, "status": {"phase": "Pending"}}),
+            "a Pending     <unset> 5m | <unset>",
+        ),
+        (
+            "resourcequotas",
+            json!({"status": {"hard": {"pods": "5", "limits.cpu": "2"}, "used": {"pods": "1"}}}),
+            "a pods: 1/5 limits.cpu: 0/2 5m",
+        ),
+        (
+            "horizontalpodautoscalers.autoscaling",
+            json!({"spec": {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 9, "metrics": metrics},
+                "status": {"currentReplicas": 2, "desiredReplicas": 2, "currentMetrics": [
+                    {"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": 41}}}]}}),
+            "a Deployment/web cpu: 41%/80%, <unknown>/10 + 1 more... 1 9 2 5m",
+        ),
+        (
+            "poddisruptionbudgets.policy",
+            json!({"spec": {"maxUnavailable": "30%"}, "status": {"disruptionsAllowed": 2}}),
+            "a N/A 30% 2 5m",
+        ),
+        (
+            "ingresses.networking.k8s.io",
+            json!({"spec": {"rules": [{"host": "a.b", "http": paths}, {"http": paths}], "tls": [{}]},
+                "status": {"loadBalancer": {"ingress": [{"ip": "1.2.3.4"}, {"hostname": "h"}]}}}),
+            "a <none> a.b 1.2.3.4,h 80, 443 5m",
+        ),
+        (
+            "certificatesigningrequests.certificates.k8s.io",
+            json!({"spec": {"request": "", "signerName": "x.y/z", "username": "me", "expirationSeconds": 3600},
+                "status": {"certificate": "YQ==", "conditions": [{"type": "Approved", "status": "True"}]}}),
+            "a 5m x.y/z me 60m Approved,Issued",
+        ),
+        (
+            "storageclasses.storage.k8s.io",
+            json!({"metadata": {"annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}, "provisioner": "p"}),
+            "a (default) p Delete Immediate false 5m",
+        ),
+        (
+            "apiservices.apiregistration.k8s.io",
+            json!({"spec": {"groupPriorityMinimum": 1, "versionPriority": 1, "service": {"namespace": "n", "name": "s"}},
+                "status": {"conditions": [{"type": "Available", "status": "False", "reason": "NoEndpoints"}]}}),
+            "a n/s False (NoEndpoints) 5m",
+        ),
+        (
+            "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io",
+            json!({"spec": {"type": "Limited", "limited": {"nominalConcurrencyShares": 5, "limitResponse": {"type": "Queue", "queuing": {"queues": 64}}}}}),
+            "a Limited 5 64 <none> <none> 5m",
+        ),
+        ("resourceclaims.resource.k8s.io", json!({"spec": {}}), "a pending 5m"),
+        (
+            "validatingadmissionpolicybindings.admissionregistration.k8s.io",
+            json!({"spec": {"policyName": "p", "validationActions": [], "paramRef": {"name": "x", "namespace": "n"}}}),
+            "a p n/x 5m",
+        ),
+    ] {
+        assert_eq!(row(kind, fields), expected, "{kind}");
+    }
+}

@@ -45,7 +45,7 @@ pub fn review(
         Answered::SelfIdentity => {
             status(&SelfSubjectReviewStatus { user_info: Some(info(sender)) })
         }
-        Answered::Token | Answered::Session => None,
+        Answered::Token | Answered::Session | Answered::Posted { .. } => None,
     }
 }
 

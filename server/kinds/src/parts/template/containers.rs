@@ -1,15 +1,14 @@
 //! The containers of a pod: names, images, ports, mounts, and what else each declares.
 
-use k8s_openapi::api::core::v1::{Container, ContainerPort, PodSpec, VolumeMount};
-use object::{FieldErrors, error::Problem, name};
+use k8s_openapi::api::core::v1::{Container, ContainerPort, PodSpec};
+use object::{FieldErrors, name};
 
-use super::{env, lifecycle, probes, resources, security};
+use super::{env, lifecycle, mounts, probes, resources, security};
 use crate::parts::check::{self, Once};
 
 const PULL_POLICIES: [&str; 3] = ["Always", "IfNotPresent", "Never"];
 const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
 const MESSAGE_POLICIES: [&str; 2] = ["FallbackToLogsOnError", "File"];
-const PROPAGATIONS: [&str; 3] = ["Bidirectional", "HostToContainer", "None"];
 
 /// Checks containers and init containers; answers all their names.
 pub(super) fn validate<'a>(
@@ -92,10 +91,11 @@ pub(super) fn validate_any<'a>(
     check::one_of(policy, &at("terminationMessagePolicy"), &MESSAGE_POLICIES, errors);
     validate_ports(container.ports.as_deref().unwrap_or_default(), &at("ports"), errors);
     env::validate(container, path, errors);
-    validate_mounts(container.volume_mounts.as_deref().unwrap_or_default(), path, volumes, errors);
+    mounts::validate(container, path, volumes, errors);
     let policy = container.image_pull_policy.as_deref();
     check::one_of(policy, &at("imagePullPolicy"), &PULL_POLICIES, errors);
     resources::validate(container.resources.as_ref(), &at("resources"), errors);
+    resources::validate_policies(container.resize_policy.as_deref(), &at("resizePolicy"), errors);
     security::validate_container(container.security_context.as_ref(), path, errors);
 }
 
@@ -152,47 +152,5 @@ fn validate_host_ports(
         } else {
             taken.push(claim);
         }
-    }
-}
-
-fn validate_mounts(
-    mounts: &[VolumeMount],
-    path: &str,
-    volumes: &Once<'_>,
-    errors: &mut FieldErrors,
-) {
-    let mut paths: Vec<&str> = Vec::new();
-    for (index, mount) in mounts.iter().enumerate() {
-        let at = |field: &str| format!("{path}.volumeMounts[{index}].{field}");
-        if mount.name.is_empty() {
-            errors.required(at("name"), "");
-        } else if !volumes.has(&mount.name) {
-            errors.push(at("name"), Problem::NotFound(mount.name.as_str().into()), "");
-        }
-        if mount.mount_path.is_empty() {
-            errors.required(at("mountPath"), "");
-        } else if paths.contains(&mount.mount_path.as_str()) {
-            errors.invalid(at("mountPath"), mount.mount_path.as_str(), "must be unique");
-        }
-        paths.push(&mount.mount_path);
-        for (field, sub_path) in
-            [("subPath", &mount.sub_path), ("subPathExpr", &mount.sub_path_expr)]
-        {
-            if let Some(sub_path) = sub_path.as_deref().filter(|sub_path| !sub_path.is_empty()) {
-                check::relative_path(sub_path, &at(field), errors);
-            }
-        }
-        if !check::is_blank(mount.sub_path.as_deref())
-            && !check::is_blank(mount.sub_path_expr.as_deref())
-        {
-            let sub_path = mount.sub_path_expr.as_deref().unwrap_or_default();
-            errors.invalid(
-                at("subPathExpr"),
-                sub_path,
-                "subPathExpr and subPath are mutually exclusive",
-            );
-        }
-        let propagation = mount.mount_propagation.as_deref();
-        check::maybe_one_of(propagation, &at("mountPropagation"), &PROPAGATIONS, errors);
     }
 }

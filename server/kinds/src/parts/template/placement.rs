@@ -8,15 +8,23 @@ use object::{FieldErrors, name};
 use crate::parts::{check, selector};
 
 const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
+const HONORS: [&str; 2] = ["Honor", "Ignore"];
 const UNSATISFIABLE: [&str; 2] = ["DoNotSchedule", "ScheduleAnyway"];
 
 pub(super) fn validate(spec: &PodSpec, path: &str, errors: &mut FieldErrors) {
     for (index, toleration) in spec.tolerations.iter().flatten().enumerate() {
         validate_toleration(toleration, &format!("{path}.tolerations[{index}]"), errors);
     }
+    let mut spreads = Vec::new();
     for (index, spread) in spec.topology_spread_constraints.iter().flatten().enumerate() {
         let path = format!("{path}.topologySpreadConstraints[{index}]");
         validate_spread(spread, &path, errors);
+        let id = (spread.topology_key.as_str(), spread.when_unsatisfiable.as_str());
+        if spreads.contains(&id) {
+            let path = format!("{path}.{{topologyKey, whenUnsatisfiable}}");
+            errors.duplicate(path, format!("{{{}, {}}}", id.0, id.1));
+        }
+        spreads.push(id);
     }
     validate_node_affinity(spec, &format!("{path}.affinity.nodeAffinity"), errors);
     validate_pod_affinity(spec, &format!("{path}.affinity"), errors);
@@ -74,8 +82,30 @@ fn validate_spread(spread: &TopologySpreadConstraint, path: &str, errors: &mut F
     if !UNSATISFIABLE.contains(&action) {
         errors.not_supported(format!("{path}.whenUnsatisfiable"), action, &UNSATISFIABLE);
     }
+    if let Some(least) = spread.min_domains {
+        let path = format!("{path}.minDomains");
+        if least <= 0 {
+            errors.invalid(&*path, least, "must be greater than zero");
+        }
+        if action == "ScheduleAnyway" {
+            let why =
+                "can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ScheduleAnyway";
+            errors.invalid(path, least, why);
+        }
+    }
+    for (field, policy) in [
+        ("nodeAffinityPolicy", &spread.node_affinity_policy),
+        ("nodeTaintsPolicy", &spread.node_taints_policy),
+    ] {
+        if let Some(policy) = policy.as_deref().filter(|policy| !HONORS.contains(policy)) {
+            errors.not_supported(format!("{path}.{field}"), policy, &HONORS);
+        }
+    }
     if let Some(labels) = &spread.label_selector {
         selector::validate(labels, &format!("{path}.labelSelector"), errors);
+    } else if spread.match_label_keys.as_ref().is_some_and(|keys| !keys.is_empty()) {
+        let why = "must not be specified when labelSelector is not set";
+        errors.forbidden(format!("{path}.matchLabelKeys"), why);
     }
 }
 
@@ -109,6 +139,21 @@ pub(crate) fn validate_node_selector(
 }
 
 fn validate_term(term: &NodeSelectorTerm, path: &str, errors: &mut FieldErrors) {
+    for (index, one) in term.match_fields.iter().flatten().enumerate() {
+        let path = format!("{path}.matchFields[{index}]");
+        if !matches!(one.operator.as_str(), "In" | "NotIn") {
+            let why = "not a valid selector operator";
+            errors.invalid(format!("{path}.operator"), one.operator.as_str(), why);
+        } else if one.values.as_ref().map_or(0, Vec::len) != 1 {
+            let why =
+                "must be only one value when `operator` is 'In' or 'NotIn' for node field selector";
+            errors.required(format!("{path}.values"), why);
+        }
+        if one.key != "metadata.name" {
+            let why = "not a valid field selector key";
+            errors.invalid(format!("{path}.key"), one.key.as_str(), why);
+        }
+    }
     for (index, one) in term.match_expressions.iter().flatten().enumerate() {
         let path = format!("{path}.matchExpressions[{index}]");
         let values = one.values.as_deref().unwrap_or_default();
@@ -174,6 +219,21 @@ fn validate_pod_affinity(spec: &PodSpec, path: &str, errors: &mut FieldErrors) {
 }
 
 fn validate_pod_term(term: &PodAffinityTerm, path: &str, errors: &mut FieldErrors) {
+    for (index, namespace) in term.namespaces.iter().flatten().enumerate() {
+        if let Err(why) = name::label(namespace) {
+            errors.invalid(format!("{path}.namespaces[{index}]"), namespace.as_str(), why);
+        }
+    }
+    for (field, keys) in [
+        ("matchLabelKeys", &term.match_label_keys),
+        ("mismatchLabelKeys", &term.mismatch_label_keys),
+    ] {
+        let used = keys.as_ref().is_some_and(|keys| !keys.is_empty());
+        if used && term.label_selector.is_none() {
+            let why = "must not be specified when labelSelector is not set";
+            errors.forbidden(format!("{path}.{field}"), why);
+        }
+    }
     if term.topology_key.is_empty() {
         errors.required(format!("{path}.topologyKey"), "can not be empty");
     } else {

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::{
-    api::core::v1::{PodSpec, ResourceRequirements},
+    api::core::v1::{ContainerResizePolicy, PodSpec, ResourceRequirements},
     apimachinery::pkg::api::resource,
 };
 use object::{FieldErrors, quantity::Quantity};
 
 use crate::parts::check;
 
+const RESTARTS: [&str; 2] = ["NotRequired", "RestartContainer"];
 const STANDARD: [&str; 3] = ["cpu", "ephemeral-storage", "memory"];
 type List = BTreeMap<String, resource::Quantity>;
 
@@ -39,6 +40,21 @@ pub(super) fn validate(
             let why = format!("must be less than or equal to {name} limit of {most}");
             errors.invalid(format!("{path}.requests"), request.0.as_str(), why);
         }
+    }
+}
+
+/// What happens to a container whose resources change.
+pub(super) fn validate_policies(
+    policies: Option<&[ContainerResizePolicy]>,
+    path: &str,
+    errors: &mut FieldErrors,
+) {
+    let mut seen = check::Once::default();
+    for (index, policy) in policies.unwrap_or_default().iter().enumerate() {
+        let path = format!("{path}[{index}]");
+        check::one_of(Some(&policy.resource_name), &path, &["cpu", "memory"], errors);
+        check::one_of(Some(&policy.restart_policy), &path, &RESTARTS, errors);
+        seen.check(&policy.resource_name, &path, errors);
     }
 }
 

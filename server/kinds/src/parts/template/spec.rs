@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::{PodSpec, PodTemplateSpec};
 use object::{FieldErrors, name};
 
-use super::{containers, ephemeral, placement, security, volumes};
+use super::{claims, containers, ephemeral, placement, security, volumes};
 use crate::parts::check;
 
 const RESTART_POLICIES: [&str; 3] = ["Always", "OnFailure", "Never"];
@@ -95,6 +95,7 @@ pub(crate) fn validate(spec: &PodSpec, path: &str, errors: &mut FieldErrors) {
     }
     security::validate_pod(spec, path, errors);
     placement::validate(spec, path, errors);
+    claims::validate(spec, path, errors);
 }
 
 fn validate_dns(spec: &PodSpec, path: &str, errors: &mut FieldErrors) {
@@ -115,6 +116,14 @@ fn validate_dns(spec: &PodSpec, path: &str, errors: &mut FieldErrors) {
             );
         }
     }
+    let searches = config.and_then(|config| config.searches.as_deref()).unwrap_or_default();
+    validate_searches(searches, &format!("{path}.dnsConfig.searches"), errors);
+    let options = config.and_then(|config| config.options.as_deref()).unwrap_or_default();
+    for (index, option) in options.iter().enumerate() {
+        if check::is_blank(option.name.as_deref()) {
+            errors.required(format!("{path}.dnsConfig.options[{index}]"), "must not be empty");
+        }
+    }
     if servers.len() > 3 {
         let listed = check::shown(&servers);
         errors.invalid(
@@ -125,5 +134,24 @@ fn validate_dns(spec: &PodSpec, path: &str, errors: &mut FieldErrors) {
     }
     for (index, server) in servers.iter().enumerate() {
         check::ip(server, &format!("{path}.dnsConfig.nameservers[{index}]"), errors);
+    }
+}
+
+fn validate_searches(searches: &[String], path: &str, errors: &mut FieldErrors) {
+    const COUNT_MAX: usize = 32;
+    const CHARACTERS_MAX: usize = 2048;
+    if searches.len() > COUNT_MAX {
+        let why = format!("must not have more than {COUNT_MAX} search paths");
+        errors.invalid(path, check::shown(&searches), why);
+    }
+    if searches.join(" ").len() > CHARACTERS_MAX {
+        let why = format!(
+            "must not have more than {CHARACTERS_MAX} characters (including spaces) in the search list"
+        );
+        errors.invalid(path, check::shown(&searches), why);
+    }
+    for (index, search) in searches.iter().enumerate().filter(|(_, search)| *search != ".") {
+        let search = search.strip_suffix('.').unwrap_or(search);
+        check::name(search, &format!("{path}[{index}]"), name::subdomain, errors);
     }
 }

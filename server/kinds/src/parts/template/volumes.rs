@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{
 };
 use object::{FieldErrors, name, quantity::Quantity};
 
-use super::env;
+use super::{env, sources};
 use crate::parts::check::{self, Once};
 
 const HOST_PATH_TYPES: [&str; 8] = [
@@ -21,7 +21,7 @@ const HOST_PATH_TYPES: [&str; 8] = [
 ];
 
 /// The sources that a volume names.
-fn sources(volume: &Volume) -> Vec<&'static str> {
+fn sources_of(volume: &Volume) -> Vec<&'static str> {
     let all = [
         ("awsElasticBlockStore", volume.aws_elastic_block_store.is_some()),
         ("azureDisk", volume.azure_disk.is_some()),
@@ -58,7 +58,7 @@ fn sources(volume: &Volume) -> Vec<&'static str> {
 }
 
 pub(super) fn has_source(volume: &Volume) -> bool {
-    !sources(volume).is_empty()
+    !sources_of(volume).is_empty()
 }
 
 /// Checks volumes; answers their names.
@@ -71,7 +71,7 @@ pub(super) fn validate<'a>(spec: &'a PodSpec, path: &str, errors: &mut FieldErro
         if errors.0.len() == found {
             names.check(&volume.name, &format!("{path}.name"), errors);
         }
-        let sources = sources(volume);
+        let sources = sources_of(volume);
         for source in sources.iter().skip(1) {
             let path = format!("{path}.{source}");
             errors.forbidden(path, "may not specify more than 1 volume type");
@@ -85,6 +85,7 @@ pub(super) fn validate<'a>(spec: &'a PodSpec, path: &str, errors: &mut FieldErro
 }
 
 fn validate_source(volume: &Volume, path: &str, errors: &mut FieldErrors) {
+    sources::validate(volume, path, errors);
     if let Some(host_path) = &volume.host_path {
         validate_host_path(host_path, &format!("{path}.hostPath"), errors);
     }
