@@ -170,6 +170,9 @@ impl WriteOptions {
         if manager.is_some_and(|manager| manager.len() > 128) {
             errors.invalid("fieldManager", manager, "may not be more than 128 bytes");
         }
+        if manager.is_some_and(|manager| manager.chars().any(char::is_control)) {
+            errors.invalid("fieldManager", manager, "should only contain printable characters");
+        }
         let options = Self {
             field_manager: manager.map(str::to_owned),
             names_manager: manager.is_some(),

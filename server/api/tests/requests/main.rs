@@ -5,6 +5,7 @@
 mod access;
 mod auditing;
 mod backends;
+mod bad_input;
 mod conformance;
 mod dialing;
 mod harness;

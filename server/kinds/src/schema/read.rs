@@ -36,8 +36,26 @@ pub fn read_yaml(bytes: &[u8]) -> Result<Body, ApiError> {
     if let Ok(body) = read_json(bytes) {
         return Ok(body);
     }
+    if is_deep(bytes) {
+        return Err(ApiError::bad_request("error decoding YAML: it is nested too deeply"));
+    }
     read(serde_norway::Deserializer::from_slice(bytes))
         .map_err(|error| ApiError::bad_request(format!("error decoding YAML: {error}")))
+}
+
+/// Whether more brackets stand open than any object has. The time that a YAML scanner takes grows
+/// with the square of their number.
+fn is_deep(bytes: &[u8]) -> bool {
+    const OPEN_MAX: usize = 1000;
+    let mut open = 0_usize;
+    bytes.iter().any(|byte| {
+        match byte {
+            b'{' | b'[' => open += 1,
+            b'}' | b']' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        open > OPEN_MAX
+    })
 }
 
 fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Body, D::Error> {

@@ -1,12 +1,14 @@
 //! JSON patch (RFC 6902).
 
-use json_patch::{Patch, PatchErrorKind};
+use json_patch::{Patch, PatchErrorKind, PatchOperation};
 use serde_json::Value;
 
 use crate::{ApiError, Reason};
 
 /// As many operations as Kubernetes allows in one patch.
 const OPERATIONS_MAX: usize = 10_000;
+/// A patch of few bytes could double its object again and again; no object is as large as this.
+const COPIED_BYTES_MAX: usize = 3 << 20;
 
 /// Applies a JSON patch to an object.
 ///
@@ -23,20 +25,52 @@ pub fn apply(object: &mut Value, patch: &[u8]) -> Result<(), ApiError> {
         );
         return Err(ApiError::new(Reason::RequestEntityTooLarge, message));
     }
-    json_patch::patch(object, &patch).map_err(|error| {
-        let operation = serde_json::to_string(&patch[error.operation]).unwrap_or_default();
-        let why = match error.kind {
-            PatchErrorKind::TestFailed => "testing the value failed",
-            PatchErrorKind::InvalidFromPointer => "the path in \"from\" does not exist",
-            PatchErrorKind::InvalidPointer => "the path does not exist",
-            PatchErrorKind::CannotMoveInsideItself => "a value can't be moved inside itself",
-            _ => "the operation does not apply",
-        };
-        let message = format!(
-            "the server rejected our request due to an error in our request: {why}: {operation}"
-        );
-        ApiError::new(Reason::Invalid, message)
-    })
+    let mut patched = object.clone();
+    let mut copied = 0;
+    for operation in &*patch {
+        if let PatchOperation::Copy(copy) = operation {
+            copied += patched.pointer(copy.from.as_str()).map_or(0, size);
+            if copied > COPIED_BYTES_MAX {
+                return Err(rejected("the copies are too large", operation));
+            }
+        }
+        json_patch::patch_unsafe(&mut patched, std::slice::from_ref(operation)).map_err(
+            |error| {
+                let why = match error.kind {
+                    PatchErrorKind::TestFailed => "testing the value failed",
+                    PatchErrorKind::InvalidFromPointer => "the path in \"from\" does not exist",
+                    PatchErrorKind::InvalidPointer => "the path does not exist",
+                    PatchErrorKind::CannotMoveInsideItself => {
+                        "a value can't be moved inside itself"
+                    }
+                    _ => "the operation does not apply",
+                };
+                rejected(why, operation)
+            },
+        )?;
+    }
+    *object = patched;
+    Ok(())
+}
+
+fn rejected(why: &str, operation: &PatchOperation) -> ApiError {
+    let operation = serde_json::to_string(operation).unwrap_or_default();
+    let message = format!(
+        "the server rejected our request due to an error in our request: {why}: {operation}"
+    );
+    ApiError::new(Reason::Invalid, message)
+}
+
+/// About how many bytes a value takes.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + 2,
+        Value::Array(items) => items.iter().map(|item| size(item) + 1).sum::<usize>() + 2,
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| name.len() + size(value) + 4).sum::<usize>() + 2
+        }
+        _ => 8,
+    }
 }
 
 #[cfg(test)]
@@ -44,6 +78,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn copies_do_not_grow_without_end() {
+        let mut object = json!({"a": {"text": "x".repeat(100)}});
+        let copies: Vec<Value> = (0..60)
+            .map(|n| json!({"op": "copy", "from": "/a", "path": format!("/a/{n}")}))
+            .collect();
+        let error = apply(&mut object, json!(copies).to_string().as_bytes()).unwrap_err();
+        assert!(error.message.contains("the copies are too large"), "{error}");
+    }
 
     #[test]
     fn applies_or_refuses() {
