@@ -3,10 +3,11 @@
 # make check   format, lints
 # make bench   side-by-side figures; ONLY=api or ONLY=footprint runs one part
 # make sim     the simulator alone; SEED=n replays one seed
+# make fuzz    coverage-guided fuzzing and schemathesis; SECONDS=n for each target
 TARGET := target/x86_64-unknown-linux-gnu
 LONGSHORE := $(TARGET)/release/longshore
 
-.PHONY: run build test check bench sim clean demo-image image
+.PHONY: run build test check bench sim fuzz clean demo-image image
 
 run:
 	@scripts/ensure.sh run
@@ -30,6 +31,13 @@ test:
 
 sim:
 	SEED=$(SEED) cargo test -p tests --test sim -- --nocapture
+
+fuzz:
+	@scripts/ensure.sh test
+	@scripts/tools.sh
+	@scripts/fuzz.sh $(or $(SECONDS),60)
+	cargo build --bin longshore
+	SCHEMATHESIS_EXAMPLES=200 cargo nextest run -p tests --test schema
 
 bench:
 	@scripts/ensure.sh bench

