@@ -1,6 +1,8 @@
 //! `longshore node`: the agent of one host with its tunnels and its data plane; and
 //! `longshore clear`.
 
+mod renewal;
+
 use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
@@ -38,6 +40,7 @@ pub async fn run(path: &Path) -> anyhow::Result<()> {
     let gate = ApiGate::bind(&config).await?;
     let plane = DataPlane::open(&config, gate.address()?, worlds).await?;
     tasks.spawn(gate.serve());
+    tasks.spawn(renewal::keep(http, config, path.to_owned()));
     tasks.spawn(plane.run());
     tokio::select! {
         () = agent.run(sender) => bail!("a task of the agent ended"),

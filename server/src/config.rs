@@ -64,6 +64,9 @@ pub struct Rules {
     /// What pods may ask of their host where the namespace does not say: privileged, baseline or restricted
     #[arg(long, value_name = "LEVEL", default_value_t = Level::default())]
     pub pod_security: Level,
+    /// The file with the identity providers whose users may come (AuthenticationConfiguration)
+    #[arg(long, value_name = "FILE")]
+    pub authentication_config: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -19,6 +19,7 @@ use crate::{
     folder::DataFolder,
     hosts::Hosts,
     http::{self, Listeners, Running},
+    identity_providers,
     kubeconfig::{Kubeconfig, write_private},
     leases::StoreLeases,
     pki,
@@ -56,6 +57,9 @@ impl ControlPlane {
         let authority = pki::Authority::load(&*store).await?;
         let mut settings = Settings::new(pki::signing_key(&*store).await?);
         settings.admission.pod_security = rules.pod_security;
+        if let Some(path) = &rules.authentication_config {
+            settings.issuers = identity_providers::read(path)?;
+        }
         let api = Api::new(store.clone(), settings)?;
         let ca_pem = authority.certificate_pem().to_owned();
         let mut more = vec![root_ca(&ca_pem)];

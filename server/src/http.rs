@@ -11,6 +11,7 @@ mod request;
 mod respond;
 mod routes;
 mod service;
+mod sign_in;
 mod tunnel;
 mod websocket;
 

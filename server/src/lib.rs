@@ -11,6 +11,7 @@ pub mod effects;
 pub mod folder;
 mod hosts;
 pub mod http;
+pub mod identity_providers;
 pub mod keys;
 pub mod kubeconfig;
 pub mod leases;

@@ -13,6 +13,10 @@ mod router;
 mod session;
 mod view;
 
+pub use pages::{
+    login::{SignIn, SignIns, entrance},
+    refuse as refusal,
+};
 pub use response::Body;
 pub use router::page;
-pub use session::session_token;
+pub use session::{cookie, session_token};

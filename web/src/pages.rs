@@ -60,7 +60,7 @@ struct Refusal<'p> {
 }
 
 /// A page that only says what went wrong.
-pub(crate) fn refuse(status: StatusCode, message: &str) -> Answer {
+pub fn refuse(status: StatusCode, message: &str) -> Answer {
     html(status, render(&Refusal { message, version: assets::version() }))
 }
 

@@ -8,7 +8,7 @@ use http::{Method, Request, StatusCode};
 
 use crate::{
     form::Form,
-    pages,
+    pages::{self, login::SignIns},
     response::{Answer, see_other, status_of},
     session::{self, Visitor},
 };
@@ -37,10 +37,11 @@ pub async fn page(request: Request<Bytes>, client: Arc<dyn Client>) -> Answer {
     let secure = request.uri().scheme_str() == Some("https");
     let form = if is_post { Form::parse(request.body()) } else { Form::default() };
     if segments == ["login"] {
+        let sign_ins = request.extensions().get::<SignIns>().cloned().unwrap_or_default();
         return if is_post {
-            pages::login::log_in(&*client, &form, secure).await
+            pages::login::log_in(&*client, &form, &sign_ins, secure).await
         } else {
-            pages::login::show()
+            pages::login::show(&sign_ins)
         };
     }
     let visitor = match session::visitor(request.headers(), &*client).await {

@@ -4,10 +4,13 @@
 use std::collections::BTreeMap;
 
 use http::{HeaderMap, HeaderName, header::AUTHORIZATION, request::Parts};
-use jiff::Timestamp;
-use object::{ApiError, Meta, Reason};
+use jiff::{SignedDuration, Timestamp};
+use object::{ApiError, Key, Meta, Reason};
 use percent_encoding::percent_decode_str;
-use planning::access::{Attributes, User};
+use planning::{
+    access::{Attributes, BOOTSTRAP_NAMESPACE, BootstrapToken, User},
+    accounts,
+};
 
 use crate::{
     Api, ClientCertificate,
@@ -19,6 +22,9 @@ pub(crate) struct Sender {
     pub(crate) user: User,
     pub(crate) impersonator: Option<String>,
 }
+
+/// For how long after its end a deleted object that is still there counts: its last words.
+const DELETED_PATIENCE: SignedDuration = SignedDuration::from_secs(60);
 
 fn unauthorized() -> ApiError {
     ApiError::new(Reason::Unauthorized, "Unauthorized")
@@ -38,22 +44,61 @@ impl Api {
         Ok(bearer.user.authenticated())
     }
 
-    /// What a token says, as long as everything that it is bound to lives.
+    /// Whose a token is: one of ours, as long as everything that it is bound to lives, a
+    /// bootstrap token, or an identity provider's.
     pub(crate) async fn bearer(&self, token: &str) -> Result<Option<Bearer>, ApiError> {
-        let Some(bearer) = self.tokens.verify(token) else { return Ok(None) };
-        if self.all_live(&bearer.bound) {
+        if let Some(token) = BootstrapToken::parse(token) {
+            self.catch_up().await?;
+            return Ok(self.bootstrap_user(token).map(|user| self.of_us(user)));
+        }
+        let Some(bearer) = self.tokens.verify(token) else {
+            return Ok(self.providers.user(token).await.map(|user| self.of_us(user)));
+        };
+        if let Some(bearer) = self.alive(&bearer) {
             return Ok(Some(bearer));
         }
         // Another copy may have made the object a moment ago.
         self.catch_up().await?;
-        Ok(self.all_live(&bearer.bound).then_some(bearer))
+        Ok(self.alive(&bearer))
+    }
+
+    /// What is good for this API and nothing else.
+    fn of_us(&self, user: User) -> Bearer {
+        Bearer::new(user, vec![self.tokens.issuer().to_owned()])
+    }
+
+    fn bootstrap_user(&self, token: BootstrapToken<'_>) -> Option<User> {
+        let key = Key::new("secrets", BOOTSTRAP_NAMESPACE, &token.secret_name());
+        let stored = self.store.get(&key)?;
+        let is_deleting = Meta::read(&stored.body).ok()?.deletion_timestamp.is_some();
+        token.user(&stored.body, Timestamp::now()).filter(|_| !is_deleting)
+    }
+
+    /// The same as long as it counts. A user of our own acts in the groups that they have now.
+    fn alive(&self, bearer: &Bearer) -> Option<Bearer> {
+        if !self.all_live(&bearer.bound) {
+            return None;
+        }
+        let mut bearer = bearer.clone();
+        let accounts = accounts::kind();
+        for bound in bearer.bound.iter().filter(|bound| *bound.kind == *accounts) {
+            let stored = self.store.get(&bound.key())?;
+            let account = accounts::read(&stored.body)?;
+            if account.is_disabled || !(bearer.seal.is_empty() || bearer.seal == account.seal()) {
+                return None;
+            }
+            bearer.user.groups = account.user.groups;
+        }
+        Some(bearer)
     }
 
     fn all_live(&self, bound: &[Bound]) -> bool {
+        let over = Timestamp::now() - DELETED_PATIENCE;
         let lives = |bound: &Bound| {
             let stored = self.store.get(&bound.key())?;
             let meta = Meta::read(&stored.body).ok()?;
-            (*meta.uid == bound.uid).then_some(())
+            let gone = meta.deletion_timestamp.is_some_and(|at| at <= over);
+            (*meta.uid == bound.uid && !gone).then_some(())
         };
         bound.iter().all(|bound| lives(bound).is_some())
     }

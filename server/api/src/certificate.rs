@@ -5,7 +5,8 @@ use planning::access::User;
 use sha2::{Digest, Sha256};
 use x509_parser::{oid_registry::asn1_rs::oid, prelude::FromDer, x509::X509Name};
 
-const CREDENTIAL: &str = "authentication.kubernetes.io/credential-id";
+/// By which credential a user came.
+pub(crate) const CREDENTIAL: &str = "authentication.kubernetes.io/credential-id";
 
 /// A client's certificate that the TLS layer has verified against the cluster's authority.
 #[derive(Clone, Debug)]

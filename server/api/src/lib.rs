@@ -19,6 +19,7 @@ mod incoming_body;
 mod listing;
 mod local;
 mod negotiate;
+pub mod oidc;
 mod openapi;
 mod pipeline;
 mod query;
@@ -52,6 +53,7 @@ use crate::streams::{ByteStream, Tunnels};
 
 pub use certificate::ClientCertificate;
 pub use incoming_body::Body;
+pub use oidc::SignInOption;
 pub use reviews::hash_password;
 pub use settings::{Settings, SigningKey};
 pub use source::{Asked, Computed, Source};
@@ -64,6 +66,7 @@ pub struct Api {
     store: Arc<dyn Store>,
     settings: Settings,
     tokens: Tokens,
+    providers: oidc::Providers,
     feed: Arc<world::Feed>,
     tunnels: Tunnels,
     sources: RwLock<source::Sources>,
@@ -106,6 +109,7 @@ impl Api {
     /// When the token-signing key can not be used.
     pub fn new(store: Arc<dyn Store>, settings: Settings) -> Result<Arc<Self>, ApiError> {
         let tokens = Tokens::new(&settings.signing_key, &settings.issuer)?;
+        let providers = oidc::Providers::new(&settings.issuers)?;
         let feed = world::Feed::new();
         let sources = RwLock::new(source::own(&store));
         Ok(Arc::new(Self {
@@ -114,6 +118,7 @@ impl Api {
             store,
             settings,
             tokens,
+            providers,
             feed,
             tunnels: Tunnels::default(),
             members: Arc::default(),

@@ -55,7 +55,7 @@ impl Api {
     async fn review_token(&self, spec: &Value) -> Result<Value, ApiError> {
         let token = spec["token"].as_str().unwrap_or_default();
         let Some(bearer) = self.bearer(token).await? else {
-            return Ok(json!({"error": "the token is not valid"}));
+            return Ok(json!({"error": "invalid bearer token"}));
         };
         let own = [Value::from(self.tokens.issuer())];
         let asked = spec["audiences"].as_array().filter(|list| !list.is_empty());
@@ -67,7 +67,12 @@ impl Api {
             .filter(|audience| wanted.iter().any(|wanted| wanted == audience))
             .collect();
         if taken.is_empty() {
-            return Ok(json!({"error": "the token is not for any of the audiences"}));
+            let why = format!(
+                "token audiences {:?} is invalid for the target audiences {}",
+                bearer.audiences,
+                Value::from(wanted)
+            );
+            return Ok(json!({"error": why}));
         }
         Ok(json!({
             "authenticated": true, "audiences": taken,
@@ -88,7 +93,7 @@ impl Api {
         let verified = tokio::task::spawn_blocking(move || verify(hash.as_deref(), &password));
         let verified = verified.await.unwrap_or(false);
         drop(permit);
-        let Some(account) = account.filter(|_| verified) else {
+        let Some(account) = account.filter(|account| verified && !account.is_disabled) else {
             return Err(ApiError::new(Reason::Unauthorized, "the user or the password is wrong"));
         };
         let bound = Bound {
@@ -97,7 +102,9 @@ impl Api {
             name,
             uid: account.user.uid.clone(),
         };
+        let seal = account.seal();
         let grant = Grant::new(account.user, vec![bound], self.settings.session_seconds);
+        let grant = Grant { seal, ..grant };
         let token = self.tokens.issue(&grant)?;
         Ok(json!({"token": token.text, "expirationTimestamp": Time(token.expires)}))
     }

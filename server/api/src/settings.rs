@@ -21,6 +21,8 @@ pub struct Settings {
     pub signing_key: SigningKey,
     /// Who says so in tokens, and their audience unless a request names others.
     pub issuer: String,
+    /// Identity providers whose users are let in.
+    pub issuers: Vec<crate::oidc::Issuer>,
     /// Ranges of addresses and ports.
     pub admission: admission::Settings,
     /// How long a session lasts.
@@ -35,6 +37,7 @@ impl Settings {
         Self {
             signing_key,
             issuer: "https://kubernetes.default.svc.cluster.local".to_owned(),
+            issuers: Vec::new(),
             admission: admission::Settings::default(),
             session_seconds: 12 * 3600,
             watch_seconds: 2700,

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::settings::SigningKey;
+use crate::{certificate::CREDENTIAL, settings::SigningKey};
 
 /// Verified tokens that are remembered, so that a busy client costs one verification.
 const REMEMBERED_MAX: usize = 4096;
@@ -61,6 +61,9 @@ struct Identity {
     extra: BTreeMap<String, Vec<String>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     bound: Vec<Bound>,
+    /// Of what its user knew when it was made: another password ends it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    seal: String,
 }
 
 /// What a token says, verified.
@@ -70,7 +73,16 @@ pub(crate) struct Bearer {
     pub(crate) audiences: Vec<String>,
     /// All of these must live.
     pub(crate) bound: Vec<Bound>,
+    /// Empty, or what [`planning::accounts::Account::seal`] must still be.
+    pub(crate) seal: String,
     expires: i64,
+}
+
+impl Bearer {
+    /// Of a token that is not remembered and not bound.
+    pub(crate) fn new(user: User, audiences: Vec<String>) -> Self {
+        Self { user, audiences, bound: Vec::new(), seal: String::new(), expires: 0 }
+    }
 }
 
 /// What a token is to say.
@@ -83,12 +95,15 @@ pub struct Grant {
     pub seconds: u64,
     /// The claim `kubernetes.io`.
     pub kubernetes: Option<Value>,
+    /// See [`planning::accounts::Account::seal`]; empty for a token that outlives a password.
+    pub seal: String,
 }
 
 impl Grant {
     /// A token for the API itself.
     pub fn new(user: User, bound: Vec<Bound>, seconds: u64) -> Self {
-        Self { user, bound, audiences: Vec::new(), seconds, kubernetes: None }
+        let (audiences, seal) = (Vec::new(), String::new());
+        Self { user, bound, audiences, seconds, kubernetes: None, seal }
     }
 }
 
@@ -143,7 +158,13 @@ impl Tokens {
             nbf: now,
             exp,
             jti: uuid::Uuid::new_v4().to_string(),
-            identity: Identity { uid, groups, extra, bound: grant.bound.clone() },
+            identity: Identity {
+                uid,
+                groups,
+                extra,
+                bound: grant.bound.clone(),
+                seal: grant.seal.clone(),
+            },
             kubernetes: grant.kubernetes.clone(),
         };
         let header = Header { kid: Some(self.key_id.clone()), ..Header::new(Algorithm::ES256) };
@@ -174,11 +195,13 @@ impl Tokens {
         if claims.exp <= now {
             return None;
         }
-        let Identity { uid, groups, extra, bound } = claims.identity;
+        let Identity { uid, groups, mut extra, bound, seal } = claims.identity;
+        extra.insert(CREDENTIAL.to_owned(), vec![format!("JTI={}", claims.jti)]);
         let bearer = Bearer {
             user: User { name: claims.sub, uid, groups, extra },
             audiences: claims.aud,
             bound,
+            seal,
             expires: claims.exp,
         };
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
@@ -226,7 +249,8 @@ mod tests {
         let token = tokens.issue(&grant(60)).unwrap().text;
         for _ in ["anew", "remembered"] {
             let bearer = tokens.verify(&token).unwrap();
-            assert_eq!(bearer.user, User::node("one"));
+            assert_eq!(bearer.user.name, User::node("one").name);
+            assert!(bearer.user.extra[CREDENTIAL][0].starts_with("JTI="));
             assert_eq!(bearer.audiences, ["us"]);
         }
     }

@@ -12,6 +12,7 @@ pub(crate) mod owners;
 pub(crate) mod patch;
 pub(crate) mod post;
 pub(crate) mod scale;
+mod token;
 pub(crate) mod update;
 pub(crate) mod wait;
 pub(crate) mod watch;

@@ -39,6 +39,14 @@ impl HttpClient {
         Ok(Self { servers: Servers::new(servers, ca_pem, token)? })
     }
 
+    /// Replaces the token that requests carry, for this client and its clones.
+    ///
+    /// # Errors
+    /// When it can not stand in a header.
+    pub fn set_token(&self, token: &str) -> Result<(), ApiError> {
+        self.servers.set_token(token)
+    }
+
     /// The addresses of all copies.
     pub fn servers(&self) -> impl Iterator<Item = &Url> {
         self.servers.urls()

@@ -5,7 +5,7 @@ use object::FieldErrors;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Column, Kind, Subresource, column, parts::cells};
+use crate::{Column, Kind, Post, Subresource, column, parts::cells};
 
 /// How the server reaches a host's engine, and how other hosts reach the host.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -49,10 +49,13 @@ crate::parts::longshore::object! {
 
 impl Kind for Host {
     type Object = Self;
-    const SUBRESOURCES: &'static [Subresource<Self>] =
-        &[Subresource::part("status", |stored: &mut Self, written| {
+    const SUBRESOURCES: &'static [Subresource<Self>] = &[
+        Subresource::part("status", |stored: &mut Self, written| {
             stored.status.clone_from(&written.status);
-        })];
+        }),
+        // By which an agent renews its own.
+        Subresource::posted("token", ("authentication.k8s.io", "v1", "TokenRequest"), Post::Token),
+    ];
     const COLUMNS: &'static [Column<Self>] = &[
         column("Status", |host: &Self, _| cells::or_none(status(host, |s| s.phase.as_deref()))),
         column("Node", |host: &Self, _| cells::or_none(status(host, |s| s.node.as_deref()))),

@@ -15,6 +15,9 @@ pub struct UserSpec {
     pub password_hash: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
+    /// Whether they may no longer log in; sessions that they have end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
 }
 
 crate::parts::longshore::object! {
@@ -26,6 +29,7 @@ impl Kind for User {
     type Object = Self;
     const COLUMNS: &'static [Column<Self>] = &[
         column("Groups", |user: &Self, _| cells::or_none(Some(&user.spec.groups.join(",")))),
+        column("Disabled", |user: &Self, _| user.spec.disabled.to_string().into()).wide(),
         cells::age(),
     ];
     const SECRET: bool = true;

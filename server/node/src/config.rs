@@ -2,8 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    fmt, fs, io,
+    fmt, fs,
+    io::{self, Write},
     net::Ipv4Addr,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -75,6 +77,18 @@ fn default_domain() -> String {
 }
 
 impl AgentConfig {
+    /// Writes the configuration whole or not at all, for its owner alone.
+    ///
+    /// # Errors
+    /// When the folder can not be written to.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        let partial = path.with_extension("partial");
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        options.open(&partial)?.write_all(&serde_json::to_vec(self)?)?;
+        fs::rename(&partial, path)
+    }
+
     pub fn new(node: &str, servers: Vec<String>, ca: String, token: String) -> Self {
         Self {
             node: node.to_owned(),

@@ -57,7 +57,7 @@ pub async fn install(docker_url: &str, config: &AgentConfig) -> Result<Installed
     let image = AgentImage::of_this_program().await?;
     let config = AgentConfig { image: image.name.clone(), ..config.clone() };
     let text = serde_json::to_vec(&config).map_err(io::Error::from)?;
-    let launch = agent(&config, &image, &text);
+    let launch = agent(&config, &image);
     let installed = Installed { node: config.node.clone(), engine };
     if let Some(found) = docker.find_agent(&launch.name).await? {
         let is_same = |label: &str| found.labels.get(label) == launch.labels.get(label);
@@ -135,13 +135,17 @@ fn container_name(node: &str) -> String {
     format!("longshore-agent-{node}")
 }
 
-fn agent(config: &AgentConfig, image: &AgentImage, text: &[u8]) -> AgentLaunch {
+/// What the agent's container is made with. An agent renews its token by itself: another token is
+/// no cause to start it anew.
+fn agent(config: &AgentConfig, image: &AgentImage) -> AgentLaunch {
+    let lasting = AgentConfig { token: String::new(), ..config.clone() };
+    let text = serde_json::to_vec(&lasting).expect("a configuration is JSON");
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let path = |path: std::path::PathBuf| path.to_string_lossy().into_owned();
     let labels = [
         (AGENT, config.node.clone()),
         (AGENT_IMAGE, image.name.clone()),
-        (AGENT_CONFIG, image::digest(&[text])),
+        (AGENT_CONFIG, image::digest(&[&text])),
     ];
     AgentLaunch {
         name: container_name(&config.node),
@@ -164,12 +168,13 @@ mod tests {
         let config =
             AgentConfig::new("one", vec!["https://a".into()], "ca".into(), "s3cret".into());
         let image = AgentImage { name: "longshore-agent:1".into() };
-        let text = serde_json::to_vec(&config).unwrap();
-        let launch = agent(&config, &image, &text);
+        let launch = agent(&config, &image);
         assert!(!format!("{launch:?}").contains("s3cret"));
         assert_eq!(launch.files, ["/var/run/docker.sock"]);
-        let other = AgentConfig { token: "other".into(), ..config.clone() };
-        let text = serde_json::to_vec(&other).unwrap();
-        assert_ne!(agent(&other, &image, &text).labels[AGENT_CONFIG], launch.labels[AGENT_CONFIG]);
+        let label = |config: &AgentConfig| agent(config, &image).labels[AGENT_CONFIG].clone();
+        let renewed = AgentConfig { token: "other".into(), ..config.clone() };
+        assert_eq!(label(&renewed), launch.labels[AGENT_CONFIG]);
+        let moved = AgentConfig { servers: vec!["https://b".into()], ..config };
+        assert_ne!(label(&moved), launch.labels[AGENT_CONFIG]);
     }
 }

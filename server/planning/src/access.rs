@@ -2,6 +2,7 @@
 
 mod attributes;
 mod bootstrap;
+mod bootstrap_token;
 mod escalation;
 mod grants;
 mod node;
@@ -11,6 +12,8 @@ mod user;
 
 pub use attributes::{Attributes, refusal};
 pub use bootstrap::{bootstrap, completed};
+pub(crate) use bootstrap_token::end as bootstrap_token_end;
+pub use bootstrap_token::{BootstrapToken, NAMESPACE as BOOTSTRAP_NAMESPACE};
 pub use escalation::check_escalation;
 pub use grants::{Access, Verdict};
 pub(crate) use node::references;

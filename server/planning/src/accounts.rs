@@ -2,12 +2,21 @@
 
 use kinds::{Kind, user};
 
-use crate::{access::User, world::kind_name};
+use crate::{access::User, names, world::kind_name};
 
 /// A stored user.
 pub struct Account {
     pub user: User,
     pub password_hash: String,
+    /// Neither logs in nor goes on with a session.
+    pub is_disabled: bool,
+}
+
+impl Account {
+    /// Follows from the password, and tells nothing of it: sessions carry it and end with it.
+    pub fn seal(&self) -> String {
+        names::hex(&["session", &self.password_hash], 8)
+    }
 }
 
 /// The name of the kind that holds users.
@@ -24,7 +33,8 @@ pub fn read(body: &[u8]) -> Option<Account> {
         groups: stored.spec.groups,
         ..User::default()
     };
-    Some(Account { user, password_hash: stored.spec.password_hash })
+    let is_disabled = stored.spec.disabled;
+    Some(Account { user, password_hash: stored.spec.password_hash, is_disabled })
 }
 
 #[cfg(test)]

@@ -23,8 +23,10 @@ pub mod replica_set;
 pub mod replication_controller;
 pub mod root_ca;
 pub mod service_account;
+pub mod service_account_token;
 pub mod stateful_set;
 pub mod taint_eviction;
+pub mod token_cleaner;
 pub mod ttl_after_finished;
 
 use crate::Controller;
@@ -48,6 +50,8 @@ pub static CONTROLLERS: &[Controller] = &[
     pod_gc::CONTROLLER,
     namespace::CONTROLLER,
     service_account::CONTROLLER,
+    service_account_token::CONTROLLER,
+    token_cleaner::CONTROLLER,
     root_ca::CONTROLLER,
     garbage_collector::CONTROLLER,
     host::CONTROLLER,

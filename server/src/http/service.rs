@@ -9,6 +9,8 @@ use bytes::Bytes;
 use object::ApiError;
 use planning::access::User;
 
+use super::sign_in;
+
 #[async_trait]
 pub trait Service: Send + Sync + 'static {
     /// Answers a request to the API.
@@ -38,7 +40,11 @@ impl Service for Arc<Api> {
         Api::passes_on(self, path)
     }
 
-    async fn page(&self, request: Request<Bytes>, token: Option<&str>) -> Response<web::Body> {
+    async fn page(&self, mut request: Request<Bytes>, token: Option<&str>) -> Response<web::Body> {
+        if let Some(answer) = sign_in::answer(self, &request).await {
+            return answer;
+        }
+        request.extensions_mut().insert(sign_in::options(self));
         // A session that has expired is none; the dashboard shows its login.
         let user = Api::authenticate(self, token).await.unwrap_or_else(|_| User::anonymous());
         web::page(request, self.client_as(user)).await

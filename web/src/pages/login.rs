@@ -19,17 +19,49 @@ struct LoginPage<'p> {
     version: &'p str,
     user: &'p str,
     problem: &'p str,
+    sign_ins: &'p [SignIn],
 }
 
-pub(crate) fn show() -> Answer {
-    page(StatusCode::OK, "", "")
+#[derive(Template)]
+#[template(path = "entrance.html")]
+struct Entrance<'p> {
+    version: &'p str,
 }
 
-fn page(status: StatusCode, user: &str, problem: &str) -> Answer {
-    html(status, render(&LoginPage { version: assets::version(), user, problem }))
+/// An identity provider to log in by.
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    pub path: String,
+    pub title: String,
 }
 
-pub(crate) async fn log_in(client: &dyn Client, form: &Form, secure: bool) -> Answer {
+/// All of them, as an extension of a request for a page.
+#[derive(Clone, Debug, Default)]
+pub struct SignIns(pub Vec<SignIn>);
+
+pub(crate) fn show(sign_ins: &SignIns) -> Answer {
+    page(StatusCode::OK, "", "", sign_ins)
+}
+
+fn page(status: StatusCode, user: &str, problem: &str, sign_ins: &SignIns) -> Answer {
+    let (version, sign_ins) = (assets::version(), &sign_ins.0);
+    html(status, render(&LoginPage { version, user, problem, sign_ins }))
+}
+
+/// Lets somebody in whom an identity provider vouches for. A page, not a redirection: browsers hold
+/// the session's cookie back on the way from another site.
+pub fn entrance(token: &str, secure: bool) -> Answer {
+    let mut answer = html(StatusCode::OK, render(&Entrance { version: assets::version() }));
+    answer.headers_mut().insert(header::SET_COOKIE, session::set_cookie(token, secure));
+    answer
+}
+
+pub(crate) async fn log_in(
+    client: &dyn Client,
+    form: &Form,
+    sign_ins: &SignIns,
+    secure: bool,
+) -> Answer {
     let (user, password) = (form.text("user"), form.raw("password"));
     let body = json!({
         "apiVersion": "longshore.dev/v1", "kind": "Session", "metadata": {},
@@ -41,9 +73,9 @@ pub(crate) async fn log_in(client: &dyn Client, form: &Form, secure: bool) -> An
         Ok(session) => session,
         Err(error) if matches!(error.code(), 401 | 403 | 422) => {
             let problem = "That user and password do not match.";
-            return page(StatusCode::UNAUTHORIZED, user, problem);
+            return page(StatusCode::UNAUTHORIZED, user, problem, sign_ins);
         }
-        Err(error) => return page(status_of(&error), user, &error.message),
+        Err(error) => return page(status_of(&error), user, &error.message, sign_ins),
     };
     let token = session["status"]["token"].as_str().unwrap_or_default();
     let mut answer = see_other("/");

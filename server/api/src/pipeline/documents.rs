@@ -31,7 +31,10 @@ impl Api {
             Route::Health { probe, check } => {
                 self.probe(&probe, check.as_deref(), &incoming.query).await
             }
-            Route::TokenKeys => respond::json(StatusCode::OK, &self.tokens.key_set()),
+            Route::TokenKeys => {
+                let keys = self.tokens.key_set().to_string().into();
+                respond::bytes(StatusCode::OK, "application/jwk-set+json", keys)
+            }
             Route::TokenIssuer => {
                 let issuer = self.tokens.issuer();
                 let configuration = json!({

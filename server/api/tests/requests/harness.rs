@@ -35,8 +35,15 @@ pub(crate) fn signing_key() -> SigningKey {
 
 impl Harness {
     pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// With other settings than the usual ones.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
         let store: Arc<dyn Store> = Arc::new(Memory::default());
-        let api = Api::new(store.clone(), Settings::new(signing_key())).unwrap();
+        let mut settings = Settings::new(signing_key());
+        change(&mut settings);
+        let api = Api::new(store.clone(), settings).unwrap();
         api.start(Vec::new()).await.unwrap();
         let masters = User::new("admin", &["system:masters"]);
         let admin = api.tokens().issue(&Grant::new(masters, Vec::new(), 3600)).unwrap().text;

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -43,7 +43,8 @@ pub(super) struct Servers {
     current: Arc<AtomicUsize>,
     http: reqwest::Client,
     tls: Arc<ClientConfig>,
-    authorization: Option<HeaderValue>,
+    /// Replaced when the client renews its token.
+    authorization: Arc<RwLock<Option<HeaderValue>>>,
 }
 
 /// How long to wait for a request's end.
@@ -77,9 +78,20 @@ impl Servers {
             .no_proxy()
             .build()
             .map_err(|error| ApiError::internal(format!("no HTTP client: {error}")))?;
-        let authorization = token.map(authorization).transpose()?;
+        let authorization = Arc::new(RwLock::new(token.map(authorization).transpose()?));
         let current = Arc::default();
         Ok(Self { urls, current, http, tls: Arc::new(tls), authorization })
+    }
+
+    /// From now on requests carry this token.
+    pub(super) fn set_token(&self, token: &str) -> Result<(), ApiError> {
+        let value = authorization(token)?;
+        *self.authorization.write().unwrap_or_else(PoisonError::into_inner) = Some(value);
+        Ok(())
+    }
+
+    fn authorization(&self) -> Option<HeaderValue> {
+        self.authorization.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn urls(&self) -> impl Iterator<Item = &Url> {
@@ -108,7 +120,7 @@ impl Servers {
         let mut failure = None;
         for (index, server) in self.in_turn() {
             let mut request = self.http.request(method.clone(), url(server)).body(body.clone());
-            if let Some(authorization) = &self.authorization {
+            if let Some(authorization) = self.authorization() {
                 request = request.header(header::AUTHORIZATION, authorization);
             }
             for (name, value) in headers {
@@ -166,8 +178,8 @@ impl Servers {
             ApiError::unavailable(format!("no connection to the API server {host}: {why}"))
         };
         let mut request = url.as_str().into_client_request().map_err(|error| away(&error))?;
-        if let Some(authorization) = &self.authorization {
-            request.headers_mut().insert(header::AUTHORIZATION, authorization.clone());
+        if let Some(authorization) = self.authorization() {
+            request.headers_mut().insert(header::AUTHORIZATION, authorization);
         }
         if let Some(subprotocol) = subprotocol {
             let value = HeaderValue::from_static(subprotocol);

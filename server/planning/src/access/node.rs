@@ -36,6 +36,7 @@ impl Nodes {
             ("", "nodes") => allowed(own && writes),
             ("", "nodes/status") => allowed(own && (gets || writes)),
             ("longshore.dev", "nodes/tunnel") => allowed(own),
+            ("longshore.dev", "hosts/token") => allowed(own && verb == "create"),
             ("", "pods") if verb == "list" || verb == "watch" => {
                 allowed(own_pod() || selects_node(&wanted.fields, node))
             }

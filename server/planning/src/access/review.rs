@@ -3,8 +3,8 @@
 use k8s_openapi::api::{
     authentication::v1::{SelfSubjectReviewStatus, UserInfo},
     authorization::v1::{
-        NonResourceAttributes, NonResourceRule, ResourceAttributes, ResourceRule,
-        SubjectAccessReviewSpec, SubjectAccessReviewStatus, SubjectRulesReviewStatus,
+        FieldSelectorAttributes, NonResourceAttributes, NonResourceRule, ResourceAttributes,
+        ResourceRule, SubjectAccessReviewSpec, SubjectAccessReviewStatus, SubjectRulesReviewStatus,
     },
 };
 use kinds::{
@@ -66,16 +66,28 @@ fn wanted(
             subresource: text(&resource.subresource),
             namespace: text(&resource.namespace),
             name: text(&resource.name),
-            fields: resource
-                .field_selector
-                .as_ref()
-                .and_then(|fields| fields.raw_selector.clone())
-                .unwrap_or_default(),
+            fields: resource.field_selector.as_ref().map(fields).unwrap_or_default(),
             path: String::new(),
         },
         (None, Some(path)) => Attributes::path(&text(&path.verb), &text(&path.path)),
         (None, None) => Attributes::default(),
     }
+}
+
+/// A field selector as requests have it. What it can not say narrows nothing, which allows no more.
+fn fields(selector: &FieldSelectorAttributes) -> String {
+    if let Some(raw) = &selector.raw_selector {
+        return raw.clone();
+    }
+    let requirements = selector.requirements.iter().flatten().filter_map(|one| {
+        let [value] = one.values.as_deref()? else { return None };
+        match one.operator.as_str() {
+            "In" => Some(format!("{}={value}", one.key)),
+            "NotIn" => Some(format!("{}!={value}", one.key)),
+            _ => None,
+        }
+    });
+    requirements.collect::<Vec<_>>().join(",")
 }
 
 fn may(user: &User, wanted: &Attributes, access: &Access) -> SubjectAccessReviewStatus {
@@ -163,6 +175,37 @@ mod tests {
         let def = kinds::find(kind).unwrap();
         let object = def.codec.decode_value(json!({"metadata": {}, "spec": spec})).unwrap();
         review(def.answered.unwrap(), &*object, sender, &access).unwrap()
+    }
+
+    #[test]
+    fn field_selectors_narrow_what_is_asked() {
+        let pod = json!({"metadata": {"name": "a", "namespace": "d"}, "spec": {"nodeName": "one"}});
+        let mut access = Access::default();
+        access.apply(&object::Key::new("pods", "d", "a"), Some(pod.to_string().as_bytes()));
+        for (selector, allowed) in [
+            (json!({"rawSelector": "spec.nodeName=one"}), true),
+            (
+                json!({"requirements": [{"key": "spec.nodeName", "operator": "In", "values": ["one"]}]}),
+                true,
+            ),
+            (
+                json!({"requirements": [{"key": "spec.nodeName", "operator": "NotIn", "values": ["one"]}]}),
+                false,
+            ),
+            (
+                json!({"requirements": [{"key": "spec.nodeName", "operator": "In", "values": ["one", "two"]}]}),
+                false,
+            ),
+            (json!(null), false),
+        ] {
+            let spec = json!({"user": "system:node:one", "groups": ["system:nodes"],
+                "resourceAttributes": {"verb": "list", "resource": "pods", "fieldSelector": selector}});
+            let def = kinds::find("subjectaccessreviews.authorization.k8s.io").unwrap();
+            let body = json!({"metadata": {}, "spec": spec});
+            let asked = def.codec.decode_value(body).unwrap();
+            let status = review(Answered::Access, &*asked, &User::anonymous(), &access).unwrap();
+            assert_eq!(status["allowed"], allowed, "{selector}");
+        }
     }
 
     #[test]

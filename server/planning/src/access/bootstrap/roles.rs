@@ -88,6 +88,7 @@ const NODE: &[Line] = &[
     ("storage.k8s.io", "csidrivers", READ),
     ("storage.k8s.io", "csinodes", "create delete get patch update"),
     ("longshore.dev", "nodes/tunnel", "create get"),
+    ("longshore.dev", "hosts/token", "create"),
 ];
 
 /// Roles of objects by name, beside those that aggregate.
