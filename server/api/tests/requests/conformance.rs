@@ -1,6 +1,7 @@
 //! The behaviours of Kubernetes' conformance suite that the API alone decides, one test for each,
 //! named after it. `tests/conformance.md` lists them.
 
+mod admission_policies;
 mod batch;
 mod certificates;
 mod configuration;
@@ -17,3 +18,4 @@ mod routing;
 mod services;
 mod storage;
 mod watchers;
+mod webhooks;

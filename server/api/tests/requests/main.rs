@@ -15,6 +15,7 @@ mod lists;
 mod objects;
 mod oidc;
 mod pod_security;
+mod policies;
 mod proxies;
 mod races;
 mod routes;
