@@ -20,7 +20,7 @@ use serde_json::Value;
 use store::{Expected, Range, Write};
 
 pub(crate) use crate::body::object_of;
-use crate::{Api, body::check_kind, resolve::Target, world::Known};
+use crate::{Api, body::check_kind, resolve::Target, turns::Turn, world::Known};
 
 /// An object that was read: in its type, with what is wrong about what was sent.
 pub(crate) struct Sent {
@@ -158,8 +158,46 @@ impl Api {
     ) -> Result<Vec<Write>, ApiError> {
         let known = self.feed.at(self.store.revision()).await?;
         let request = self.request(admission, &known, rand::random());
-        let claims = admission::claim(&request, object, &known.world)?;
+        let claims = match admission::claim(&request, object, &known.world) {
+            Ok(claims) => claims,
+            // What was taken may have been given back.
+            Err(_) => {
+                let known = self.feed.at(self.catch_up().await?).await?;
+                let request = self.request(admission, &known, rand::random());
+                admission::claim(&request, object, &known.world)?
+            }
+        };
         Ok(claims.into_iter().map(write_of).collect())
+    }
+
+    /// What an eviction writes beside the deletion. A refusal is looked at twice.
+    pub(crate) async fn evict_claim(
+        &self,
+        object: &dyn AnyObject,
+    ) -> Result<Option<Write>, ApiError> {
+        let now = Timestamp::now();
+        let known = self.feed.at(self.store.revision()).await?;
+        let claim = match admission::evict(object, &known.world, now) {
+            Ok(claim) => claim,
+            Err(_) => {
+                let known = self.feed.at(self.catch_up().await?).await?;
+                admission::evict(object, &known.world, now)?
+            }
+        };
+        Ok(claim.map(write_of))
+    }
+
+    /// Waits for others that claim what a write will claim, if there is such a thing.
+    pub(crate) async fn turn(
+        &self,
+        admission: Admission<'_>,
+        namespace: &str,
+    ) -> Result<Option<Turn>, ApiError> {
+        let known = self.feed.at(self.store.revision()).await?;
+        if !admission::takes_turns(&self.request(admission, &known, 0), namespace, &known.world) {
+            return Ok(None);
+        }
+        Ok(Some(self.turns.take(namespace).await))
     }
 
     /// Refuses the deletion of what must stay.
@@ -209,6 +247,9 @@ impl Objects for Api {
 fn write_of(claim: Claim) -> Write {
     match claim {
         Claim::Release { key } => release(key),
+        Claim::Replace { key, revision, body } => {
+            Write { key, expected: Expected::Revision(revision), body: Some(encode(body)) }
+        }
         Claim::Take { key, mut body } => {
             meta::stamp(&mut body);
             Write { key, expected: Expected::Absent, body: Some(encode(body)) }

@@ -32,6 +32,7 @@ mod select;
 mod settings;
 mod source;
 mod tokens;
+mod turns;
 mod verbs;
 mod versions;
 mod watch_lines;
@@ -73,6 +74,7 @@ pub struct Api {
     auditor: audit::Auditor,
     /// Compressed pieces of lists.
     members: Arc<listing::Members>,
+    turns: turns::Turns,
     /// How many passwords are hashed at once; each takes memory and a core for a while.
     log_ins: Semaphore,
 }
@@ -115,6 +117,7 @@ impl Api {
         Ok(Arc::new(Self {
             sources,
             auditor: audit::Auditor::default(),
+            turns: turns::Turns::default(),
             store,
             settings,
             tokens,

@@ -255,6 +255,7 @@ impl Client for LocalClient {
         self.audited(&target, Verb::Delete, async |trail| {
             self.authorize(Verb::Delete, &target).await?;
             let request = DeleteRequest {
+                evicts: false,
                 grace_seconds: options.grace_seconds,
                 propagation: match options.propagation {
                     None => None,

@@ -6,13 +6,21 @@
 //! posted to a subresource passes [`check_post`].
 
 mod certificates;
+mod claim_resize;
 mod cluster_ip;
+mod default_class;
 mod escalation;
+mod eviction;
+mod limit_range;
 mod mirror_pod;
 mod namespace_lifecycle;
 mod node_port;
 mod node_restriction;
+mod node_taint;
 mod pod_security;
+mod priority;
+mod quota;
+mod runtime_class;
 mod service;
 mod service_account;
 mod token_volume;
@@ -103,12 +111,14 @@ pub enum Claim {
     Take { key: Key, body: Value },
     /// To be deleted in that transaction.
     Release { key: Key },
+    /// To be replaced in that transaction, where it must be at this revision.
+    Replace { key: Key, revision: u64, body: Value },
 }
 
 impl Claim {
     pub fn key(&self) -> &Key {
         match self {
-            Self::Take { key, .. } | Self::Release { key } => key,
+            Self::Take { key, .. } | Self::Release { key } | Self::Replace { key, .. } => key,
         }
     }
 }
@@ -126,17 +136,30 @@ const CHECKS: &[Check] = &[
     escalation::check,
     certificates::check,
     service_account::set_default,
+    limit_range::set_defaults,
+    priority::resolve,
+    priority::check_default,
+    runtime_class::apply,
     tolerations::set_defaults,
+    node_taint::add,
+    default_class::of_claim,
+    default_class::of_ingress,
     service::keep_allocated,
     pod_security::check_namespace,
     dynamic_admission::note_types,
 ];
 
 /// In this order.
-const REVIEWS: &[Review] =
-    &[pod_security::review, pod_security::review_namespace, dynamic_admission::review_definition];
+const REVIEWS: &[Review] = &[
+    limit_range::review,
+    pod_security::review,
+    pod_security::review_namespace,
+    claim_resize::review,
+    dynamic_admission::review_definition,
+];
 
-const ALLOCATIONS: &[Allocation] = &[cluster_ip::allocate, node_port::allocate];
+/// Quotas come last: they count what the others give.
+const ALLOCATIONS: &[Allocation] = &[cluster_ip::allocate, node_port::allocate, quota::charge];
 
 const DELETION_CHECKS: &[DeletionCheck] = &[namespace_lifecycle::check_deletion];
 
@@ -145,8 +168,20 @@ const POST_CHECKS: &[PostCheck] = &[node_restriction::check_token];
 const HOLDERS: &[fn(&dyn AnyObject) -> Vec<Key>] = &[cluster_ip::held, node_port::held];
 
 /// The kinds that checks and allocations read from the world.
-pub const READS: &[&str] =
-    &["namespaces", "nodes", "serviceaccounts", cluster_ip::CLAIMS, node_port::CLAIMS];
+pub const READS: &[&str] = &[
+    "namespaces",
+    "nodes",
+    "serviceaccounts",
+    cluster_ip::CLAIMS,
+    node_port::CLAIMS,
+    eviction::BUDGETS,
+    limit_range::LIMIT_RANGES,
+    crate::quota::QUOTAS,
+    priority::CLASSES,
+    runtime_class::CLASSES,
+    default_class::STORAGE_CLASSES,
+    default_class::INGRESS_CLASSES,
+];
 
 /// Completes what is written and refuses what must not be. What the world lacks may be news: look
 /// twice at a refusal.
@@ -211,6 +246,24 @@ pub fn check_post(request: &Request<'_>, key: &Key, posted: &Value) -> Result<()
     POST_CHECKS.iter().try_for_each(|check| check(request, key, posted))
 }
 
+/// What the eviction of an object must write beside it, or why it may not go now.
+///
+/// # Errors
+/// 429 when a disruption budget does not allow it.
+pub fn evict(
+    object: &dyn AnyObject,
+    world: &World,
+    now: Timestamp,
+) -> Result<Option<Claim>, ApiError> {
+    eviction::spend(object, world, now)
+}
+
+/// Whether a write claims something that every write of its namespace claims, a quota: such writes
+/// do well to come one after the other.
+pub fn takes_turns(request: &Request<'_>, namespace: &str, world: &World) -> bool {
+    quota::is_charged(request, namespace, world)
+}
+
 /// The claims that an object holds, to be deleted in the transaction that removes it.
 pub fn held(object: &dyn AnyObject) -> Vec<Key> {
     HOLDERS.iter().flat_map(|holder| holder(object)).collect()
@@ -266,7 +319,7 @@ fn mix(seed: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

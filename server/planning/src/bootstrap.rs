@@ -10,5 +10,14 @@ const NAMESPACES: [&str; 4] = ["default", "kube-system", "kube-public", "kube-no
 pub fn objects() -> Vec<Value> {
     let namespaces = NAMESPACES
         .map(|name| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}));
-    namespaces.into_iter().chain(access::bootstrap().into_iter().map(|(_, role)| role)).collect()
+    let classes = kinds::priority_class::SYSTEM.map(|(name, value)| {
+        json!({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass",
+            "metadata": {"name": name}, "value": value,
+            "description": "Used for system critical pods that must run in the cluster, before all others."})
+    });
+    namespaces
+        .into_iter()
+        .chain(classes)
+        .chain(access::bootstrap().into_iter().map(|(_, role)| role))
+        .collect()
 }

@@ -21,6 +21,7 @@ pub mod node_lifecycle;
 pub mod pod_gc;
 pub mod replica_set;
 pub mod replication_controller;
+pub mod resource_quota;
 pub mod root_ca;
 pub mod service_account;
 pub mod service_account_token;
@@ -56,6 +57,7 @@ pub static CONTROLLERS: &[Controller] = &[
     garbage_collector::CONTROLLER,
     host::CONTROLLER,
     event_expiry::CONTROLLER,
+    resource_quota::CONTROLLER,
     cluster_role_aggregation::CONTROLLER,
     certificate_approval::CONTROLLER,
     certificate_signing::CONTROLLER,

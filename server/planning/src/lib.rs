@@ -5,6 +5,7 @@
 pub mod access;
 pub mod accounts;
 pub mod admission;
+mod amounts;
 pub mod audit;
 pub mod backends;
 pub mod backoff;
@@ -20,6 +21,7 @@ pub mod owners;
 pub mod plan;
 pub mod pods;
 pub mod portion;
+pub mod quota;
 pub mod resources;
 pub mod revisions;
 pub mod routing;

@@ -63,7 +63,11 @@ impl Api {
             match self.insert(writer, target, &key, sent).await? {
                 Ok(stored) => return Ok(Written::Created(stored)),
                 Err(StoreError::Precondition { key: taken, .. })
-                    if attempts < ATTEMPTS_MAX && (generates || taken != key) => {}
+                    if attempts < ATTEMPTS_MAX && (generates || taken != key) =>
+                {
+                    // Another copy was faster: look at what it left.
+                    self.catch_up().await?;
+                }
                 Err(StoreError::Precondition { .. }) => {
                     return Err(ApiError::already_exists(&key.kind, &key.name));
                 }
@@ -96,6 +100,7 @@ impl Api {
             let current = Some(there.revision);
             return Ok(Err(StoreError::Precondition { key: key.clone(), current }));
         }
+        let _turn = self.turn(admission, &key.namespace).await?;
         let claims = self.claim(admission, &mut *sent.object).await?;
         let body = admit::encode(sent.object.to_value());
         let own = Write { key: key.clone(), expected: Expected::Absent, body: Some(body.clone()) };

@@ -42,6 +42,8 @@ pub(crate) struct DeleteRequest {
     pub(crate) uid: Option<String>,
     pub(crate) revision: Option<String>,
     pub(crate) write: WriteOptions,
+    /// Whether disruption budgets are asked.
+    pub(crate) evicts: bool,
 }
 
 /// `DeleteOptions` as it is sent.
@@ -89,6 +91,7 @@ impl DeleteRequest {
             uid: preconditions.uid,
             revision: preconditions.resource_version,
             write: WriteOptions { dry_run, ..WriteOptions::default() },
+            evicts: false,
         })
     }
 
@@ -157,6 +160,10 @@ impl Api {
             self.check_deletion(admission, &*object).await?;
             let before = Before { object: &*object, revision: current.revision };
             self.admit_deletion(writer, target, request, before).await?;
+            let spent = match request.evicts {
+                true => self.evict_claim(&*object).await?,
+                false => None,
+            };
             let before = object.to_value();
             mark(&mut *object, request);
             let value = object.to_value();
@@ -167,6 +174,7 @@ impl Api {
             let body = (!gone).then(|| admit::encode(value));
             let expected = Expected::Revision(current.revision);
             let mut writes = vec![Write { key: key.clone(), expected, body: body.clone() }];
+            writes.extend(spent);
             if gone {
                 writes.extend(releases(&*object));
             }

@@ -85,6 +85,9 @@ impl Api {
         request.write.dry_run |= writer.options.dry_run;
         request.write.fence.clone_from(&writer.options.fence);
         request.write.trail.clone_from(&writer.options.trail);
+        request.evicts = true;
+        // Those who evict at once would all see the others' budget as changed.
+        let _turn = self.turns.take(&target.namespace).await;
         self.delete(writer, target, &request).await?;
         Ok(Written::Answered(success()))
     }

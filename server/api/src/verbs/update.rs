@@ -85,6 +85,10 @@ impl Api {
             let draft = make(&current, &*old)?;
             check_preconditions(&key, &current, &*old, &draft)?;
             let means_revision = draft.revision.is_some();
+            let def = target.def.hub();
+            let Target { subresource, .. } = target;
+            let admission = Admission { user: writer.user, def, subresource, old: Some(&*old) };
+            let _turn = self.turn(admission, &key.namespace).await?;
             let writes = self.prepare(writer, target, &current, &*old, draft).await?;
             let Some(own) = writes.first() else {
                 return Ok(Written::Changed(Stored::clone(&current)));

@@ -40,9 +40,17 @@ impl Harness {
 
     /// With other settings than the usual ones.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
-        let store: Arc<dyn Store> = Arc::new(Memory::default());
         let mut settings = Settings::new(signing_key());
         change(&mut settings);
+        Self::over(Arc::new(Memory::default()), settings).await
+    }
+
+    /// Another copy of the server over the same store.
+    pub(crate) async fn copy(&self) -> Self {
+        Self::over(self.store.clone(), Settings::new(signing_key())).await
+    }
+
+    async fn over(store: Arc<dyn Store>, settings: Settings) -> Self {
         let api = Api::new(store.clone(), settings).unwrap();
         api.start(Vec::new()).await.unwrap();
         let masters = User::new("admin", &["system:masters"]);

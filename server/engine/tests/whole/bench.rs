@@ -57,6 +57,10 @@ impl Bench {
     }
 
     pub(crate) async fn create(&self, body: Value) {
+        self.try_create(body).await.unwrap();
+    }
+
+    pub(crate) async fn try_create(&self, body: Value) -> Result<(), ApiError> {
         let def = kinds::all()
             .iter()
             .find(|def| body["kind"] == *def.kind && body["apiVersion"] == *def.api_version)
@@ -64,13 +68,20 @@ impl Bench {
         let meta = &body["metadata"];
         let key = Key::new(def.name.clone(), text(&meta["namespace"]), text(&meta["name"]));
         let options = WriteOptions::default();
-        self.client.create(&key, "", body.to_string().into(), &options).await.unwrap();
+        self.client.create(&key, "", body.to_string().into(), &options).await.map(drop)
     }
 
     pub(crate) async fn patch(&self, key: &Key, subresource: &str, patch: Value) {
         let body = patch.to_string().into();
         let options = WriteOptions::default();
         self.client.patch(key, subresource, PatchType::Merge, body, &options).await.unwrap();
+    }
+
+    pub(crate) async fn evict(&self, pod: &Key) -> Result<(), ApiError> {
+        let body = json!({"apiVersion": "policy/v1", "kind": "Eviction",
+            "metadata": {"name": &*pod.name, "namespace": &*pod.namespace}});
+        let options = WriteOptions::default();
+        self.client.create(pod, "eviction", body.to_string().into(), &options).await.map(drop)
     }
 
     pub(crate) async fn delete(&self, key: &Key) {

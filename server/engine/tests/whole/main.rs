@@ -5,6 +5,8 @@
 
 mod bench;
 mod conformance;
+mod eviction;
+mod quota;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use serde_json::{Value, json};

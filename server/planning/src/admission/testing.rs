@@ -13,13 +13,13 @@ use crate::{
     access::{Access, MASTERS, User},
 };
 
-pub(super) struct Bench {
-    pub(super) world: World,
-    pub(super) access: Access,
-    pub(super) user: User,
+pub(crate) struct Bench {
+    pub(crate) world: World,
+    pub(crate) access: Access,
+    pub(crate) user: User,
     revision: u64,
     /// What is stored beside the world.
-    pub(super) objects: Vec<(&'static str, Value)>,
+    pub(crate) objects: Vec<(&'static str, Value)>,
 }
 
 impl Objects for Bench {
@@ -37,14 +37,14 @@ impl Objects for Bench {
 }
 
 impl Bench {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let user = User::new("admin", &[MASTERS]);
         let (world, access) = (World::default(), Access::default());
         Self { world, access, user, revision: 0, objects: Vec::new() }
     }
 
     /// Puts an object into the world.
-    pub(super) fn with(mut self, kind: &str, body: Value) -> Self {
+    pub(crate) fn with(mut self, kind: &str, body: Value) -> Self {
         let text = |field: &str| body["metadata"][field].as_str().unwrap_or_default();
         let key = Key::new(kind, text("namespace"), text("name"));
         let bytes = body.to_string().into_bytes();
@@ -54,13 +54,13 @@ impl Bench {
         self
     }
 
-    pub(super) fn object(&self, kind: &str, body: Value) -> Box<dyn AnyObject> {
+    pub(crate) fn object(&self, kind: &str, body: Value) -> Box<dyn AnyObject> {
         let mut object = kinds::find(kind).unwrap().codec.decode_value(body).unwrap();
         object.set_defaults();
         object
     }
 
-    pub(super) fn request(&self, kind: &str) -> Request<'_> {
+    pub(crate) fn request(&self, kind: &str) -> Request<'_> {
         static SETTINGS: OnceLock<Settings> = OnceLock::new();
         Request {
             user: &self.user,
