@@ -113,7 +113,8 @@ impl Api {
         let tokens = Tokens::new(&settings.signing_key, &settings.issuer)?;
         let providers = oidc::Providers::new(&settings.issuers)?;
         let feed = world::Feed::new();
-        let sources = RwLock::new(source::own(&store));
+        let tunnels = Tunnels::default();
+        let sources = RwLock::new(source::own(&store, &tunnels));
         Ok(Arc::new(Self {
             sources,
             auditor: audit::Auditor::default(),
@@ -123,7 +124,7 @@ impl Api {
             tokens,
             providers,
             feed,
-            tunnels: Tunnels::default(),
+            tunnels,
             members: Arc::default(),
             log_ins: Semaphore::new(LOG_INS_MAX),
         }))

@@ -289,4 +289,8 @@ impl Client for LocalClient {
         self.api.admit_stream(&self.user, &target, query).await?;
         self.api.connect(&target, query).await
     }
+
+    async fn read(&self, path: &str) -> Result<Value, ApiError> {
+        self.api.read_path(&self.user, path).await
+    }
 }

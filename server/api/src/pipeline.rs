@@ -4,6 +4,7 @@ mod documents;
 mod incoming;
 mod objects;
 mod proxy;
+mod read;
 
 use std::{net::IpAddr, sync::Arc, time::Instant};
 

@@ -1,6 +1,7 @@
 //! Kinds whose objects are computed when somebody asks, instead of read from the table of objects.
 
 mod audit_events;
+mod metrics;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -9,6 +10,7 @@ use object::{ApiError, KindName, selector::FieldSelector};
 use serde_json::Value;
 use store::Store;
 
+use crate::streams::Tunnels;
 pub(crate) use audit_events::AuditEvents;
 
 /// What is asked for.
@@ -45,7 +47,8 @@ pub trait Source: Send + Sync {
 pub(crate) type Sources = BTreeMap<KindName, Arc<dyn Source>>;
 
 /// Those that the API has by itself.
-pub(crate) fn own(store: &Arc<dyn Store>) -> Sources {
+pub(crate) fn own(store: &Arc<dyn Store>, tunnels: &Tunnels) -> Sources {
     let events: Arc<dyn Source> = Arc::new(AuditEvents::new(store.clone()));
-    [(AuditEvents::kind(), events)].into()
+    let metrics = metrics::sources(store, tunnels);
+    metrics.into_iter().chain([(AuditEvents::kind(), events)]).collect()
 }

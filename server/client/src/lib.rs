@@ -16,6 +16,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use object::{ApiError, Key, KindName, Meta};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::sync::mpsc;
 
 /// An object as read. The body may lack `metadata.resourceVersion`; `revision` is it.
@@ -188,4 +189,8 @@ pub trait Client: Send + Sync {
         subresource: &str,
         query: &str,
     ) -> Result<Connection, ApiError>;
+    /// What a path answers, of APIs that have no kinds of their own, as those of custom metrics.
+    async fn read(&self, path: &str) -> Result<Value, ApiError> {
+        Err(ApiError::bad_request(format!("this client does not read paths: {path}")))
+    }
 }

@@ -11,7 +11,7 @@ use client::Update;
 use jiff::Timestamp;
 use object::{Key, KindName};
 use planning::{
-    Action, Change, Controller, Failure, Memory, Round, World,
+    Action, Answer, Change, Controller, Failure, Memory, Round, World,
     scheduler::{Scheduler, Verdict},
 };
 use serde_json::Value;
@@ -45,6 +45,7 @@ pub struct Job {
 struct Notes {
     memory: Memory,
     failures: Vec<Failure>,
+    answers: Vec<Answer>,
     barriers: Vec<Barrier>,
     /// When the barriers are given up: a write whose change never shows must not hold a key for
     /// ever.
@@ -203,10 +204,12 @@ impl Core {
             world: &self.world,
             now: now.wall,
             failures: &notes.failures,
+            answers: &notes.answers,
             memory: &notes.memory,
         });
         Counters::add(&self.counters.rounds, 1);
         notes.memory = plan.memory;
+        notes.answers.clear();
         if !plan.actions.is_empty() {
             notes.rounds += 1;
             return Some(Job { work, actions: plan.actions, requeue_after: plan.requeue_after });
@@ -244,6 +247,7 @@ impl Core {
             return self.rest(work, job.requeue_after, now);
         }
         let notes = self.notes.entry(work.clone()).or_default();
+        notes.answers = outcome.answers;
         notes.barriers = outcome.barriers;
         notes.barriers_until = now.since_start + BARRIER_MAX;
         let again = if went_well {

@@ -9,7 +9,7 @@ use client::{Client, DeleteOptions, Fence, Object, PatchType, Selection, WriteOp
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use jiff::Timestamp;
 use object::{ApiError, Key};
-use planning::{Action, Failure};
+use planning::{Action, Answer, Failure};
 use serde_json::{Value, json};
 
 use crate::{Barrier, Outcome, events, outcome::Trouble};
@@ -61,6 +61,12 @@ impl Executor {
             let (now_due, later) = rest.split_at(alike);
             rest = later;
             if is_over && !matches!(first, Action::SetStatus { .. }) {
+                continue;
+            }
+            if let [Action::Read { path }] = now_due {
+                let result = self.client.read(path).await;
+                outcome.answers.push(Answer { path: path.clone(), result });
+                outcome.done += 1;
                 continue;
             }
             let results = match now_due {
@@ -222,6 +228,8 @@ impl Executor {
                 self.effects.remove(host).await.map_err(Trouble::Refused)?;
                 Ok(None)
             }
+            // Its answer is no outcome of an act: `execute` sees to it.
+            Action::Read { .. } => Ok(None),
             // An event is for people: that it can not be written stops nothing.
             Action::Record(event) => {
                 let options = self.options();

@@ -1,7 +1,7 @@
 //! How jobs end, and what errors mean to them.
 
 use object::{ApiError, Reason};
-use planning::Failure;
+use planning::{Answer, Failure};
 
 use crate::Barrier;
 
@@ -11,6 +11,8 @@ pub struct Outcome {
     pub barriers: Vec<Barrier>,
     /// What was refused; the next plan is told.
     pub failures: Vec<Failure>,
+    /// What was asked for; the next plan is told.
+    pub answers: Vec<Answer>,
     /// The world was behind: the plan is void, a fresh one will be right.
     pub is_stale: bool,
     /// The API was away, and what became of a write is not known.

@@ -52,12 +52,14 @@ pub mod mutating_webhook_configuration;
 pub mod namespace;
 pub mod network_policy;
 pub mod node;
+pub mod node_metrics;
 pub mod node_port;
 pub mod persistent_volume;
 pub mod persistent_volume_claim;
 pub mod pod;
 pub mod pod_certificate_request;
 pub mod pod_disruption_budget;
+pub mod pod_metrics;
 pub mod pod_template;
 pub mod priority_class;
 pub mod priority_level_configuration;
@@ -123,6 +125,8 @@ kinds! {
     persistent_volume::PersistentVolume,
     persistent_volume_claim::PersistentVolumeClaim,
     pod::Pod,
+    pod_metrics::PodMetrics,
+    node_metrics::NodeMetrics,
     pod_template::PodTemplate,
     replication_controller::ReplicationController,
     resource_quota::ResourceQuota,

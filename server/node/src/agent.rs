@@ -26,9 +26,10 @@ use crate::{
     network::{Network, NetworkError},
     pod_state::PodState,
     probes::Prober,
+    reclaim::Reclaim,
     registration::{self, Host},
     runtime::PodRef,
-    streams,
+    streams, usage,
     worker::Worker,
 };
 use engine::{EngineChange, follow_engine};
@@ -118,6 +119,7 @@ impl Agent {
         tasks.spawn(writer.run());
         tasks.spawn(registration::keep_lease(client.clone(), config.node.clone()));
         tasks.spawn(registration::keep_status(client, config, host, problem));
+        tasks.spawn(usage::watch(context.clone()));
         tasks.spawn(follow_engine(context.clone(), change_sender, problem_sender));
         let pods = BTreeMap::new();
         Ok(Self { context, world: world_sender, pods, workers: JoinSet::new(), tasks, changes })
@@ -137,6 +139,7 @@ impl Agent {
     pub async fn run(mut self, worlds: watch::Sender<Option<World>>) {
         let mut reflector = Reflector::start(&self.context.client, self.kinds());
         let mut sweep = tokio::time::interval(SWEEP);
+        let mut reclaim = Reclaim::default();
         loop {
             tokio::select! {
                 update = reflector.next() => {
@@ -160,7 +163,10 @@ impl Agent {
                     tracing::error!(?ended, "a task of the agent ended");
                     return;
                 }
-                _ = sweep.tick() => if reflector.is_synced() { self.sweep().await },
+                _ = sweep.tick() => if reflector.is_synced() {
+                    self.sweep().await;
+                    reclaim.sweep(&self.context).await;
+                },
             }
         }
     }

@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::{
     AgentConfig, Runtime, addresses::Addresses, endpoints::Endpoints, events::Recorder,
-    network::Network, objects::Objects, probes::Prober,
+    network::Network, objects::Objects, probes::Prober, usage::Usage,
 };
 
 /// How many steps that start or remove containers run at once: more only makes each slower.
@@ -39,6 +39,7 @@ pub(crate) struct Context {
     pub(crate) objects: Objects,
     pub(crate) recorder: Recorder,
     pub(crate) prober: Prober,
+    pub(crate) usage: Usage,
     pub(crate) permits: Semaphore,
     /// What the node has for pods.
     pub(crate) room: Room,
@@ -73,6 +74,7 @@ impl Context {
             endpoints: Endpoints::default(),
             recorder: parts.recorder,
             prober: parts.prober,
+            usage: Usage::default(),
             permits: Semaphore::new(PERMITS),
             room: parts.room,
             world: parts.world,

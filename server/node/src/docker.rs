@@ -8,6 +8,7 @@ mod endpoint;
 mod images;
 mod inspect;
 mod oom;
+mod stats;
 mod streams;
 
 use std::{
@@ -30,8 +31,8 @@ use futures::{StreamExt, stream::BoxStream};
 use planning::node::{ContainerLaunch, SandboxLaunch, labels};
 
 use crate::runtime::{
-    Attached, Change, Command, CommandState, Credentials, Engine, Image, Inspected, LogOptions,
-    MemoryVolume, OutputStream, PodRef, Result, Runtime, RuntimeError,
+    Attached, Change, Command, CommandState, ContainerUsage, Credentials, Engine, Image, Inspected,
+    LogOptions, MemoryVolume, OutputStream, PodRef, Result, Runtime, RuntimeError,
 };
 
 pub(crate) use agent::AgentLaunch;
@@ -103,6 +104,10 @@ impl Runtime for Docker {
 
     async fn containers(&self, pod_uid: &str) -> Result<Vec<Inspected>> {
         inspect::containers(&self.connection, pod_uid).await
+    }
+
+    async fn usage(&self, node: &str) -> Result<Vec<ContainerUsage>> {
+        stats::usage(&self.connection, node).await
     }
 
     async fn changes(&self, node: &str) -> Result<BoxStream<'static, Result<Change>>> {

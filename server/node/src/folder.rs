@@ -34,6 +34,11 @@ impl PodFolder {
         self.disk.join("volumes").join(volume)
     }
 
+    /// The note of where a volume claim leads.
+    pub(crate) fn claim(&self, volume: &str) -> PathBuf {
+        self.disk.join("claims").join(volume)
+    }
+
     /// A volume made of ConfigMaps, Secrets, tokens: kept in memory.
     pub(crate) fn content(&self, volume: &str) -> PathBuf {
         self.memory.join(volume)

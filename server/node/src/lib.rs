@@ -21,10 +21,12 @@ mod observe;
 mod pause;
 mod pod_state;
 mod probes;
+mod reclaim;
 mod registration;
 mod reporter;
 mod runtime;
 mod streams;
+mod usage;
 mod volumes;
 mod worker;
 

@@ -153,6 +153,15 @@ pub struct Change {
     pub pod_uid: String,
 }
 
+/// What a container has used of CPU since it started, and uses of memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerUsage {
+    pub pod_uid: String,
+    pub name: String,
+    pub cpu_ns: u64,
+    pub memory_bytes: u64,
+}
+
 #[async_trait]
 pub trait Runtime: Send + Sync {
     async fn engine(&self) -> Result<Engine>;
@@ -161,6 +170,8 @@ pub trait Runtime: Send + Sync {
     async fn pods(&self, node: &str) -> Result<BTreeMap<String, PodRef>>;
     /// Every container of one pod.
     async fn containers(&self, pod_uid: &str) -> Result<Vec<Inspected>>;
+    /// Of the containers of a node's pods that run.
+    async fn usage(&self, node: &str) -> Result<Vec<ContainerUsage>>;
     /// Changes from now on. Ends when the engine goes away.
     async fn changes(&self, node: &str) -> Result<BoxStream<'static, Result<Change>>>;
 

@@ -2,9 +2,10 @@
 //!
 //! Folders on disk are the pod's own; volumes that live in memory belong to the engine and exist
 //! while the sandbox holds them; what shows ConfigMaps, Secrets and tokens is written to the host's
-//! memory, each change at once by the swap of a symbolic link.
+//! memory, each change at once by the swap of a symbolic link. What claims lead to is the host's.
 
 mod atomic;
+pub(crate) mod claims;
 mod content;
 mod host_path;
 mod ownership;
@@ -50,6 +51,7 @@ enum Sort<'a> {
     Memory(&'a EmptyDirVolumeSource),
     Content,
     Host { path: &'a str, kind: &'a str },
+    Claim,
     Unsupported,
 }
 
@@ -67,6 +69,8 @@ fn sort(volume: &Volume) -> Sort<'_> {
         || volume.projected.is_some()
     {
         Sort::Content
+    } else if volume.persistent_volume_claim.is_some() || volume.ephemeral.is_some() {
+        Sort::Claim
     } else {
         Sort::Unsupported
     }
@@ -84,6 +88,7 @@ pub(crate) fn paths(pod: &Pod, folder: &PodFolder) -> BTreeMap<String, VolumePat
         Sort::Memory(_) => Some(VolumePath::Named(engine_name(pod, &volume.name))),
         Sort::Content => Some(text(folder.content(&volume.name))),
         Sort::Host { path, .. } => Some(VolumePath::Host(path.to_owned())),
+        Sort::Claim => claims::noted(folder, volume),
         Sort::Unsupported => None,
     };
     declared(pod).filter_map(|volume| Some((volume.name.clone(), path(volume)?))).collect()
@@ -126,6 +131,11 @@ pub(crate) async fn prepare(
             }
             Sort::Host { path, kind } => host_path::check(path, kind).map_err(failed)?,
             Sort::Content => {}
+            Sort::Claim => {
+                let claim = claims::name_of(pod, volume).unwrap_or_default();
+                let prepared = claims::prepare(context, pod, folder, volume, &claim).await;
+                prepared.map_err(failed)?;
+            }
             Sort::Unsupported => {
                 let why = "this kind of volume is not supported by this node".to_owned();
                 return Err(failed(Problem::Other(why)));

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::access;
+use crate::{access, storage};
 
 const NAMESPACES: [&str; 4] = ["default", "kube-system", "kube-public", "kube-node-lease"];
 
@@ -15,9 +15,11 @@ pub fn objects() -> Vec<Value> {
             "metadata": {"name": name}, "value": value,
             "description": "Used for system critical pods that must run in the cluster, before all others."})
     });
+    let storage = std::iter::once(storage::local_class());
     namespaces
         .into_iter()
         .chain(classes)
+        .chain(storage)
         .chain(access::bootstrap().into_iter().map(|(_, role)| role))
         .collect()
 }

@@ -11,13 +11,17 @@ pub mod disruption;
 pub mod endpoint_slice;
 pub mod endpoint_slice_mirroring;
 pub mod endpoints;
+pub mod ephemeral_volume;
 pub mod event_expiry;
 pub mod garbage_collector;
+pub mod horizontal_pod_autoscaler;
 pub mod host;
 pub mod job;
 pub mod namespace;
 pub mod node_cidr;
 pub mod node_lifecycle;
+pub mod persistent_volume;
+pub mod persistent_volume_claim;
 pub mod pod_gc;
 pub mod replica_set;
 pub mod replication_controller;
@@ -42,6 +46,10 @@ pub static CONTROLLERS: &[Controller] = &[
     ttl_after_finished::CONTROLLER,
     cron_job::CONTROLLER,
     disruption::CONTROLLER,
+    horizontal_pod_autoscaler::CONTROLLER,
+    persistent_volume_claim::CONTROLLER,
+    persistent_volume::CONTROLLER,
+    ephemeral_volume::CONTROLLER,
     endpoint_slice::CONTROLLER,
     endpoints::CONTROLLER,
     endpoint_slice_mirroring::CONTROLLER,

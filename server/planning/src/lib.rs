@@ -26,11 +26,12 @@ pub mod resources;
 pub mod revisions;
 pub mod routing;
 pub mod scheduler;
+pub mod storage;
 pub mod taints;
 #[cfg(test)]
 mod testing;
 pub mod world;
 
 pub use controllers::CONTROLLERS;
-pub use plan::{Action, Controller, Event, Failure, Memory, Plan, Round, Severity};
+pub use plan::{Action, Answer, Controller, Event, Failure, Memory, Plan, Round, Severity};
 pub use world::{Change, Entry, World};

@@ -15,6 +15,8 @@ pub struct Round<'w> {
     pub now: Timestamp,
     /// What the last round of this key could not do.
     pub failures: &'w [Failure],
+    /// What the last round of this key asked for with [`Action::Read`].
+    pub answers: &'w [Answer],
     /// This controller's own notes on this key; losing them is safe.
     pub memory: &'w Memory,
 }
@@ -25,6 +27,13 @@ pub struct Failure {
     /// The action, as [`Action`] displays it.
     pub action: String,
     pub error: ApiError,
+}
+
+/// What came of an [`Action::Read`].
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub path: String,
+    pub result: Result<Value, ApiError>,
 }
 
 /// A controller's notes on one key. `Value::Null` at first.
@@ -85,6 +94,10 @@ pub enum Action {
         uid: Arc<str>,
     },
     Record(Event),
+    /// Asks for what the world does not hold, as measures: the answer is told to the next round.
+    Read {
+        path: String,
+    },
     /// A precondition by itself, read afresh: the rest of the plan stands only if no object with
     /// this key (and uid, if given) exists. Worlds see each kind at its own pace, and what is not
     /// seen yet must not pass for gone.
@@ -173,6 +186,7 @@ impl fmt::Display for Action {
             Self::SetStatus { key, body } => write!(f, "status {key} {}", body["status"]),
             Self::Bind { pod, node, .. } => write!(f, "bind {pod} to {node}"),
             Self::Evict { pod, .. } => write!(f, "evict {pod}"),
+            Self::Read { path } => write!(f, "read {path}"),
             Self::Absent { key, .. } => write!(f, "only if absent {key}"),
             Self::Empty { namespace } => write!(f, "only if empty {namespace}"),
             Self::IssueToken { account, secret, .. } => {

@@ -8,6 +8,7 @@ mod node;
 mod pending;
 mod pod;
 mod scores;
+mod volumes;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -16,10 +17,11 @@ use object::Key;
 use serde_json::{Value, json};
 
 use crate::{Action, Change, Entry, Event, Severity, conditions};
-pub(crate) use filters::is_selected;
+pub(crate) use filters::{is_in, is_selected};
 use node::{Node, Usage};
 use pending::Pending;
 use pod::Pod;
+use volumes::Volumes;
 
 /// Events name it as their source.
 const NAME: &str = "default-scheduler";
@@ -32,6 +34,7 @@ pub struct Scheduler {
     /// Pods that were given a node by us and are not seen with it yet.
     assumed: BTreeMap<Key, Assumed>,
     pending: Pending,
+    volumes: Volumes,
 }
 
 struct Assumed {
@@ -64,6 +67,7 @@ impl Scheduler {
         match &*change.key.kind {
             "pods" => self.apply_pod(change),
             "nodes" => self.apply_node(change),
+            kind if self.volumes.apply(kind, change) => self.pending.wake(),
             _ => {}
         }
     }
@@ -165,11 +169,19 @@ impl Scheduler {
 
     fn place(&self, pod: &Pod) -> Verdict {
         let empty = Usage::default();
+        let places = match self.volumes.places(&pod.entry) {
+            Ok(places) => places,
+            Err(message) => {
+                let message = format!("0/{} nodes are available: {message}.", self.nodes.len());
+                return Verdict::Unschedulable { message };
+            }
+        };
         let mut refusals: BTreeMap<String, usize> = BTreeMap::new();
         let mut fitting = Vec::new();
         for (name, node) in &self.nodes {
             let usage = self.usage.get(name).unwrap_or(&empty);
-            match filters::check(pod, node, usage) {
+            let verdict = places.check(node).and_then(|()| filters::check(pod, node, usage));
+            match verdict {
                 Ok(()) => fitting.push((node, usage)),
                 Err(reasons) => {
                     reasons.into_iter().for_each(|why| *refusals.entry(why).or_insert(0) += 1);

@@ -5,6 +5,8 @@ use k8s_openapi::api::core::v1::{Taint, Toleration};
 pub const NOT_READY: &str = "node.kubernetes.io/not-ready";
 pub const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
 pub const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
+/// Set by people on a node that is switched off.
+pub const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
 
 pub const NO_SCHEDULE: &str = "NoSchedule";
 pub const NO_EXECUTE: &str = "NoExecute";

@@ -104,6 +104,7 @@ impl Lab {
             world: &self.world,
             now: self.now,
             failures,
+            answers: &[],
             memory: memory.unwrap_or(&null),
         })
     }
@@ -201,6 +202,7 @@ impl Lab {
             }),
             Action::Record(_)
             | Action::Evict { .. }
+            | Action::Read { .. }
             | Action::InstallAgent { .. }
             | Action::RemoveAgent { .. } => Ok(None),
         }

@@ -236,6 +236,41 @@ impl World {
         }
     }
 
+    /// The pods that use a volume claim.
+    pub fn using_claim<'w>(
+        &'w self,
+        namespace: &str,
+        claim: &str,
+    ) -> impl Iterator<Item = &'w Arc<Entry>> + use<'w> {
+        self.named(labels::using(namespace, claim))
+    }
+
+    /// The volume claims that have no volume yet.
+    pub fn unbound_claims(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.named(labels::UNBOUND.into())
+    }
+
+    /// The volumes of a class that no claim has.
+    pub fn volumes_of_class<'w>(
+        &'w self,
+        class: &str,
+    ) -> impl Iterator<Item = &'w Arc<Entry>> + use<'w> {
+        self.named(labels::free(class))
+    }
+
+    /// The volumes that name a claim.
+    pub fn volumes_for<'w>(
+        &'w self,
+        namespace: &str,
+        claim: &str,
+    ) -> impl Iterator<Item = &'w Arc<Entry>> + use<'w> {
+        self.named(labels::made_for(namespace, claim))
+    }
+
+    fn named(&self, name: Arc<str>) -> impl Iterator<Item = &Arc<Entry>> {
+        self.under(&self.by_label, name).filter_map(|key| self.objects.get(key))
+    }
+
     fn under<'w>(
         &'w self,
         index: &'w OrdSet<(Arc<str>, Key)>,

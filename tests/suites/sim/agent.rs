@@ -1,6 +1,9 @@
 //! A node's agent, as far as the API sees it: a lease, a Node, pods that start and end.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use object::Key;
@@ -18,8 +21,8 @@ pub(crate) struct Agent {
     /// Not before then does it do anything: the host is down or cut off.
     pub(crate) silent_until: Option<Timestamp>,
     heard_at: Option<Timestamp>,
-    /// Pods whose containers run.
-    running: BTreeSet<String>,
+    /// Pods whose containers run: their names by uid.
+    pub(crate) running: BTreeMap<String, String>,
     addresses: usize,
 }
 
@@ -30,7 +33,7 @@ impl Agent {
             number,
             silent_until: None,
             heard_at: None,
-            running: BTreeSet::new(),
+            running: BTreeMap::new(),
             addresses: 0,
         }
     }
@@ -103,12 +106,15 @@ impl Agent {
             .collect();
         let uid = |pod: &Value| pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
         let there: BTreeSet<String> = pods.iter().map(|(_, pod)| uid(pod)).collect();
-        self.running.retain(|uid| there.contains(uid));
+        self.running.retain(|uid, _| there.contains(uid));
         let is_over =
             |pod: &Value| matches!(pod["status"]["phase"].as_str(), Some("Failed" | "Succeeded"));
         let due: Vec<_> = pods
             .into_iter()
-            .filter(|(_, pod)| is_deleting(pod) || (!is_over(pod) && !is_ready(pod)))
+            .filter(|(_, pod)| match is_deleting(pod) {
+                true => pod["metadata"]["deletionGracePeriodSeconds"] != 0,
+                false => !is_over(pod) && (!is_ready(pod) || ends(pod)),
+            })
             .collect();
         let Some((key, pod)) = api.pick(&due).cloned() else { return false };
         let uid = uid(&pod);
@@ -117,7 +123,7 @@ impl Agent {
             Op::Delete { key, uid: Some(uid), grace: Some(0), propagation: None }
         } else {
             let fails = may_fail && api.happens(30);
-            self.running.insert(uid);
+            self.running.insert(uid, key.name.to_string());
             self.addresses += 1;
             let ip = pod["status"]["podIP"].as_str().map_or_else(
                 || format!("10.42.{}.{}", self.number, self.addresses),
@@ -126,6 +132,8 @@ impl Agent {
             let ready = json!({"type": "Ready", "status": "True", "lastTransitionTime": conditions::time(now)});
             let status = if fails {
                 json!({"phase": "Failed", "conditions": []})
+            } else if is_ready(&pod) {
+                json!({"phase": "Succeeded", "conditions": []})
             } else {
                 json!({"phase": "Running", "podIP": ip, "conditions": [ready]})
             };
@@ -135,6 +143,11 @@ impl Agent {
         api.perform(&op, None).ok();
         true
     }
+}
+
+/// Whether a pod does its work and ends.
+fn ends(pod: &Value) -> bool {
+    pod["metadata"]["labels"]["ends"] == "true"
 }
 
 pub(crate) fn is_ready(object: &Value) -> bool {

@@ -10,6 +10,7 @@ use crate::{
     agent::{self, CPUS},
     api::{Api, is_deleting},
     user::Asked,
+    workloads::Watcher,
 };
 
 #[derive(Default)]
@@ -17,6 +18,7 @@ pub(crate) struct Checks {
     pods: BTreeMap<Key, Pod>,
     /// Deployments whose availability is watched over, with the least that must be available.
     guarded: BTreeMap<String, usize>,
+    workloads: Watcher,
     pub(crate) violations: Vec<String>,
 }
 
@@ -37,6 +39,8 @@ impl Checks {
         before: Option<&Value>,
         after: Option<&Value>,
     ) {
+        let broken = self.workloads.observe(key, after);
+        self.violations.extend(broken.map(|text| format!("{now}: {text}")));
         if &*key.kind != "pods" {
             return;
         }
@@ -212,7 +216,7 @@ fn check_owners(api: &Api, wrong: &mut Vec<String>) {
 fn check_pods(api: &Api, wrong: &mut Vec<String>) {
     for (key, pod) in api.values("pods") {
         let phase = pod["status"]["phase"].as_str().unwrap_or_default();
-        if !matches!(phase, "Running" | "Failed") {
+        if !matches!(phase, "Running" | "Failed" | "Succeeded") {
             wrong.push(format!("{key} is {phase}"));
         }
     }

@@ -14,6 +14,7 @@ mod engine_copy;
 mod line;
 mod run;
 mod user;
+mod workloads;
 
 use std::{panic, sync::Mutex, thread};
 

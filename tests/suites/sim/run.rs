@@ -1,6 +1,6 @@
 //! One run: a while with faults, then a while without, and what must hold.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use object::Key;
@@ -12,6 +12,7 @@ use crate::{
     checks,
     engine_copy::EngineCopy,
     user::User,
+    workloads::Workloads,
 };
 
 const STEPS: usize = 1000;
@@ -31,6 +32,7 @@ struct Run {
     engines: Vec<EngineCopy>,
     agents: Vec<Agent>,
     user: User,
+    workloads: Workloads,
     /// Without trouble on nodes: then what is available is guarded.
     is_calm: bool,
     starts: usize,
@@ -74,7 +76,15 @@ impl Run {
         let engines = vec![EngineCopy::start(&api, "copy-0")];
         let agents = (0..NODES).map(Agent::new).collect();
         let is_calm = seed.is_multiple_of(2);
-        Self { api, engines, agents, user: User::default(), is_calm, starts: 1 }
+        Self {
+            api,
+            engines,
+            agents,
+            user: User::default(),
+            workloads: Workloads::default(),
+            is_calm,
+            starts: 1,
+        }
     }
 
     fn step(&mut self) {
@@ -84,7 +94,8 @@ impl Run {
             0..=1 => self.user.step(&self.api, self.is_calm),
             2 if self.api.happens(400) => self.disturb_engines(),
             3 if !self.is_calm && self.api.happens(150) => self.silence_a_node(),
-            4..=19 => {
+            4 => self.workloads.step(&self.api, self.is_calm),
+            5..=19 => {
                 let at = self.api.below(self.agents.len());
                 self.agents[at].step(&self.api, !self.is_calm);
             }
@@ -140,6 +151,18 @@ impl Run {
         let violations = state.checks.violations.join("\n");
         drop(state);
         assert!(violations.is_empty(), "{violations}");
+        self.check_identities();
+    }
+
+    /// Never do two hosts run a pod of the same name, as far as nobody forced one away.
+    fn check_identities(&self) {
+        if !self.is_calm {
+            return;
+        }
+        let mut names = BTreeSet::new();
+        for name in self.agents.iter().flat_map(|agent| agent.running.values()) {
+            assert!(names.insert(name), "{name} runs twice");
+        }
     }
 
     /// No more faults: everything must come to rest as asked for.
@@ -147,6 +170,7 @@ impl Run {
         self.api.state().is_faulty = false;
         self.api.tell(|| "the faults stop".to_owned());
         self.user.settle(&self.api);
+        self.workloads.settle(&self.api);
         self.engines.clear();
         self.start_engine();
         let mut unrest = Vec::new();
@@ -160,6 +184,8 @@ impl Run {
                 continue;
             }
             unrest = checks::unrest(&self.api, &self.user.asked);
+            let nodes = self.agents.iter().map(|agent| agent.node.clone()).collect();
+            unrest.extend(self.workloads.unrest(&self.api, &nodes));
             if unrest.is_empty() {
                 return;
             }

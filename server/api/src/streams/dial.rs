@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use client::{
-    Frame,
-    tunnel::{Operation, Pipe, StreamHeader},
-};
+use client::tunnel::{Operation, StreamHeader};
 use object::{ApiError, Key};
 use planning::dialing::{self, Endpoint};
 use rand::seq::SliceRandom;
@@ -19,7 +16,7 @@ use tokio::{
 use crate::Api;
 
 /// How long a connection may take to stand.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
 /// Endpoints of a service that are tried, one after the other.
 const ENDPOINTS_MAX: usize = 3;
 
@@ -93,17 +90,6 @@ impl Api {
         node: &str,
         header: &StreamHeader,
     ) -> Result<ByteStream, ApiError> {
-        let mut connection = self.tunnels.open(node, header).await?;
-        let first = timeout(CONNECT_PATIENCE, connection.incoming.recv()).await;
-        match first {
-            Ok(Some(frame)) => match frame.error() {
-                Some(error) => Err(error),
-                None => Ok(Box::new(Pipe::new(connection, Frame::STDIN))),
-            },
-            Ok(None) => Err(ApiError::unavailable(format!(
-                "the connection to node \"{node}\" was lost; try again"
-            ))),
-            Err(_) => Err(ApiError::unavailable(format!("node \"{node}\": i/o timeout"))),
-        }
+        self.tunnels.dial(node, header).await
     }
 }

@@ -8,14 +8,17 @@ use std::{
 };
 
 use client::{
-    Connection,
-    tunnel::{Session, StreamHeader, TunnelError},
+    Connection, Frame,
+    tunnel::{Pipe, Session, StreamHeader, TunnelError},
 };
 use object::ApiError;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
+    time::timeout,
 };
+
+use super::{ByteStream, dial::CONNECT_PATIENCE};
 
 /// How long opening waits for an agent that is about to reconnect.
 const RECONNECT_PATIENCE: Duration = Duration::from_secs(2);
@@ -78,6 +81,26 @@ impl Tunnels {
                      and try again"
                 )));
             }
+        }
+    }
+
+    /// Opens a stream of bytes to a node's agent, which says with its first frame that it stands.
+    pub(crate) async fn dial(
+        &self,
+        node: &str,
+        header: &StreamHeader,
+    ) -> Result<ByteStream, ApiError> {
+        let mut connection = self.open(node, header).await?;
+        let first = timeout(CONNECT_PATIENCE, connection.incoming.recv()).await;
+        match first {
+            Ok(Some(frame)) => match frame.error() {
+                Some(error) => Err(error),
+                None => Ok(Box::new(Pipe::new(connection, Frame::STDIN))),
+            },
+            Ok(None) => Err(ApiError::unavailable(format!(
+                "the connection to node \"{node}\" was lost; try again"
+            ))),
+            Err(_) => Err(ApiError::unavailable(format!("node \"{node}\": i/o timeout"))),
         }
     }
 

@@ -19,3 +19,4 @@ mod services;
 mod storage;
 mod watchers;
 mod webhooks;
+mod workloads;

@@ -7,6 +7,7 @@ mod bench;
 mod conformance;
 mod eviction;
 mod quota;
+mod workloads;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use serde_json::{Value, json};

@@ -36,7 +36,11 @@ fn serve(context: &Context, method: &Method, path: &str) -> Answer {
     match path.trim_end_matches('/') {
         "/healthz" | "/healthz/ping" => text(StatusCode::OK, "ok"),
         "/pods" | "/runningpods" => respond(StatusCode::OK, "application/json", &pods(context)),
-        "" => text(StatusCode::OK, "/healthz\n/pods\n"),
+        "/stats/summary" => match context.usage.summary(context) {
+            Some(summary) => respond(StatusCode::OK, "application/json", &summary.to_string()),
+            None => text(StatusCode::SERVICE_UNAVAILABLE, "nothing is measured yet\n"),
+        },
+        "" => text(StatusCode::OK, "/healthz\n/pods\n/stats/summary\n"),
         _ => text(StatusCode::NOT_FOUND, "404 page not found\n"),
     }
 }

@@ -54,7 +54,10 @@ impl Nodes {
             ("", "serviceaccounts/token") => allowed(verb == "create" && referred(ACCOUNTS)),
             ("", CLAIMS) => allowed(gets && referred(CLAIMS)),
             ("", "persistentvolumeclaims/status") => allowed((gets || writes) && referred(CLAIMS)),
-            ("", "persistentvolumes") => allowed(gets && self.reaches_volume(node, &wanted.name)),
+            // Of one that is gone the folder has to go, too.
+            ("", "persistentvolumes") => allowed(
+                gets && (self.reaches_volume(node, &wanted.name) || self.is_gone(&wanted.name)),
+            ),
             ("resource.k8s.io", "resourceclaims") => allowed(gets && referred(RESOURCE_CLAIMS)),
             ("", "services") | ("discovery.k8s.io", "endpointslices") if reads => Verdict::Allowed,
             ("node.k8s.io", "runtimeclasses") | ("storage.k8s.io", "csidrivers") if reads => {

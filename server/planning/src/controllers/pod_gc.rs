@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use object::Key;
 use serde_json::json;
 
-use crate::{Action, Change, Controller, Entry, Plan, Round, World};
+use crate::{Action, Change, Controller, Entry, Plan, Round, World, taints};
 
 pub const CONTROLLER: Controller =
     Controller { name: "pod-garbage-collector", watches: &[PODS, NODES], keys_for, plan };
@@ -24,7 +24,8 @@ const ENDED: [&str; 2] = ["Failed", "Succeeded"];
 /// Either a node that pods name, or all pods that have ended, which are one key without a name.
 fn keys_for(change: &Change, world: &World) -> Vec<Key> {
     if &*change.key.kind == NODES {
-        return change.new.is_none().then(|| change.key.clone()).into_iter().collect();
+        let is_lost = change.new.as_ref().is_none_or(|node| is_out_of_service(node));
+        return is_lost.then(|| change.key.clone()).into_iter().collect();
     }
     let Some(pod) = change.new.as_ref().and_then(|new| new.pod()) else { return Vec::new() };
     let mut keys = Vec::new();
@@ -32,10 +33,17 @@ fn keys_for(change: &Change, world: &World) -> Vec<Key> {
         keys.push(Key::new(PODS, "", ""));
     }
     let node = Key::new(NODES, "", &pod.node);
-    if !pod.node.is_empty() && world.entry(&node).is_none() {
+    if !pod.node.is_empty() && world.entry(&node).is_none_or(|node| is_out_of_service(node)) {
         keys.push(node);
     }
     keys
+}
+
+/// Somebody has said that a node which does not answer is switched off.
+fn is_out_of_service(node: &Entry) -> bool {
+    node.node().is_some_and(|node| {
+        !node.is_ready && node.taints.iter().any(|taint| taint.key == taints::OUT_OF_SERVICE)
+    })
 }
 
 fn plan(round: &Round<'_>) -> Plan {
@@ -44,6 +52,14 @@ fn plan(round: &Round<'_>) -> Plan {
     }
     let world = round.world;
     let orphans: Vec<_> = world.with_field(PODS, "spec.nodeName", &round.key.name).collect();
+    if world.entry(round.key).is_some_and(|node| is_out_of_service(node)) {
+        // Nobody is left to end them; their volumes may go to others.
+        let terminating = orphans.into_iter().filter(|pod| {
+            pod.meta.is_deleting() && pod.meta.deletion_grace_period_seconds != Some(0)
+        });
+        let actions = terminating.map(|pod| delete(pod, Some(0))).collect();
+        return Plan { actions, ..Plan::default() };
+    }
     if world.entry(round.key).is_some() || orphans.is_empty() {
         return Plan::default();
     }
@@ -109,6 +125,22 @@ mod tests {
         );
         lab.put(json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "gone"}}));
         assert!(lab.plan(&CONTROLLER, &node).actions.is_empty());
+    }
+
+    #[test]
+    fn what_terminates_on_a_node_out_of_service_goes_at_once() {
+        let mut leaving = pod("leaving", "Running");
+        leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+        let mut lab = Lab::with([leaving, pod("staying", "Running")]);
+        let node = lab
+            .put(json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "gone"},
+            "spec": {"taints": [{"key": taints::OUT_OF_SERVICE, "effect": "NoExecute"}]}}));
+        let change = lab.edit(&node, |node| node["x"] = 1.into()).unwrap();
+        assert_eq!(keys_for(&change, &lab.world), std::slice::from_ref(&node));
+        assert_eq!(lab.plan(&CONTROLLER, &node).to_string(), "delete pods/d/leaving\n");
+        let ready = json!([{"type": "Ready", "status": "True"}]);
+        lab.edit(&node, |node| node["status"]["conditions"] = ready);
+        assert!(lab.plan(&CONTROLLER, &node).actions.is_empty(), "it answers again");
     }
 
     #[test]

@@ -6,8 +6,8 @@ mod resources;
 mod taints;
 mod unschedulable;
 
-pub(crate) use affinity::is_selected;
 pub(super) use affinity::matches_term;
+pub(crate) use affinity::{is_in, is_selected};
 
 use super::{
     node::{Node, Usage},

@@ -72,6 +72,27 @@ impl Entry {
         }
     }
 
+    /// Of a volume claim: whether it has no volume yet.
+    pub fn is_unbound_claim(&self) -> bool {
+        matches!(self.summary, Summary::Claim { is_unbound: true })
+    }
+
+    /// Of a volume that no claim has: its class.
+    pub fn free_in_class(&self) -> Option<&str> {
+        match &self.summary {
+            Summary::Volume { free_in_class, .. } => free_in_class.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Of a volume: the namespace and name of the claim that it names.
+    pub fn volumes_claim(&self) -> Option<(&str, &str)> {
+        match &self.summary {
+            Summary::Volume { claim: Some((namespace, name)), .. } => Some((namespace, name)),
+            _ => None,
+        }
+    }
+
     /// Of the kinds that select pods: which ones it means.
     pub fn selector(&self) -> Option<&LabelSelector> {
         match &self.summary {

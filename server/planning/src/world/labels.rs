@@ -28,7 +28,34 @@ pub(super) fn label_names(entry: &Entry) -> impl Iterator<Item = Arc<str>> {
     let is_orphan = entry.meta.controller().is_none();
     let own = entry.meta.labels.iter().map(move |(l, v)| index_name(kind, namespace, l, v));
     let orphans = entry.meta.labels.iter().filter(move |_| is_orphan);
-    own.chain(orphans.map(move |(l, v)| index_name(&orphaned(kind), namespace, l, v)))
+    let more = more_names(entry).into_iter();
+    more.chain(own).chain(orphans.map(move |(l, v)| index_name(&orphaned(kind), namespace, l, v)))
+}
+
+/// Pods by the claims that they use, claims that have no volume, volumes that no claim has.
+fn more_names(entry: &Entry) -> Vec<Arc<str>> {
+    if let Some(pod) = entry.pod() {
+        return pod.claims.iter().map(|claim| using(&entry.key.namespace, claim)).collect();
+    }
+    if entry.is_unbound_claim() {
+        return vec![UNBOUND.into()];
+    }
+    let named = entry.volumes_claim().map(|(namespace, name)| made_for(namespace, name));
+    entry.free_in_class().map(free).into_iter().chain(named).collect()
+}
+
+pub(super) const UNBOUND: &str = "claims without volume";
+
+pub(super) fn using(namespace: &str, claim: &str) -> Arc<str> {
+    index_name("users of claim", namespace, claim, "")
+}
+
+pub(super) fn made_for(namespace: &str, claim: &str) -> Arc<str> {
+    index_name("volumes of claim", namespace, claim, "")
+}
+
+pub(super) fn free(class: &str) -> Arc<str> {
+    index_name("free volumes of class", "", class, "")
 }
 
 /// The labels with the values that a selector demands for certain.

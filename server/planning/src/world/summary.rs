@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ContainerPort, Pod, PodSpec, PodStatus, Taint};
+use k8s_openapi::api::core::v1::{ContainerPort, Pod, PodSpec, PodStatus, Taint, Volume};
 use kinds::{AnyObject, Typed};
 use object::selector::LabelSelector;
 use serde::Deserialize;
@@ -18,6 +18,15 @@ pub(super) enum Summary {
     Node(NodeSummary),
     /// Of the kinds that select pods.
     Selector(LabelSelector),
+    /// Of a claim: whether it has no volume yet.
+    Claim {
+        is_unbound: bool,
+    },
+    /// Of a volume: its class if no claim has it, and the claim that it names.
+    Volume {
+        free_in_class: Option<String>,
+        claim: Option<(String, String)>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +53,10 @@ pub struct PodSummary {
     pub host_ports: Vec<HostPort>,
     /// Ports of containers that Services may name.
     pub named_ports: Box<[NamedPort]>,
+    /// The volume claims that it uses, its own among them.
+    pub claims: Box<[String]>,
+    /// Whether claims are to be made for it.
+    pub has_ephemeral_claims: bool,
     /// Under which name of which headless Service the pod wants to be found.
     pub dns_name: Option<Box<DnsName>>,
 }
@@ -121,9 +134,24 @@ impl PodSummary {
             requests: Resources::requested_by(pod),
             host_ports: ports.iter().filter_map(|port| host_port(port)).collect(),
             named_ports: ports.iter().filter_map(|port| named_port(port)).collect(),
+            claims: claims(pod),
+            has_ephemeral_claims: spec.is_some_and(|spec| {
+                spec.volumes.iter().flatten().any(|volume| volume.ephemeral.is_some())
+            }),
             dns_name: spec.and_then(dns_name),
         }
     }
+}
+
+fn claims(pod: &Pod) -> Box<[String]> {
+    let volumes = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
+    let name = pod.metadata.name.as_deref().unwrap_or_default();
+    let claim = |volume: &Volume| match (&volume.persistent_volume_claim, &volume.ephemeral) {
+        (Some(source), _) => Some(source.claim_name.clone()),
+        (None, Some(_)) => Some(format!("{name}-{}", volume.name)),
+        (None, None) => None,
+    };
+    volumes.filter_map(claim).collect()
 }
 
 fn host_port(port: &ContainerPort) -> Option<HostPort> {
@@ -179,6 +207,19 @@ impl Summary {
             }
             "nodes" => serde_json::from_slice(body)
                 .map_or(Self::None, |node: NodePart| Self::Node(node.summary())),
+            "persistentvolumeclaims" => {
+                let part: StoragePart = serde_json::from_slice(body).unwrap_or_default();
+                let name = part.spec.volume_name.unwrap_or_default();
+                Self::Claim { is_unbound: name.is_empty() }
+            }
+            "persistentvolumes" => {
+                let part: StoragePart = serde_json::from_slice(body).unwrap_or_default();
+                let class = part.spec.storage_class_name.unwrap_or_default();
+                let is_taken = part.spec.claim_ref["uid"].as_str().is_some_and(|u| !u.is_empty());
+                let text = |name: &str| Some(part.spec.claim_ref[name].as_str()?.to_owned());
+                let claim = text("namespace").zip(text("name"));
+                Self::Volume { free_in_class: (!is_taken).then_some(class), claim }
+            }
             "services" | "replicationcontrollers" => selector(body, |selector| {
                 selector.as_object().filter(|labels| !labels.is_empty()).map_or(
                     Ok(LabelSelector::nothing()),
@@ -214,6 +255,20 @@ fn selector(body: &[u8], read: impl Fn(&Value) -> Result<LabelSelector, String>)
     let selector = part.ok().and_then(|part| read(&part.spec.selector).ok());
     // One that can not be read, which the API refuses, selects nothing.
     Summary::Selector(selector.unwrap_or_else(LabelSelector::nothing))
+}
+
+#[derive(Default, Deserialize)]
+struct StoragePart {
+    #[serde(default)]
+    spec: StorageSpecPart,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct StorageSpecPart {
+    volume_name: Option<String>,
+    storage_class_name: Option<String>,
+    claim_ref: Value,
 }
 
 #[derive(Deserialize)]

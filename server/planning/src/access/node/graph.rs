@@ -104,6 +104,11 @@ impl Nodes {
         })
     }
 
+    /// Whether a volume that was made for a claim, as its name says, is for none.
+    pub(super) fn is_gone(&self, volume: &str) -> bool {
+        volume.starts_with("pvc-") && !self.volumes.contains_key(volume)
+    }
+
     /// Whether a volume that the node reaches is mounted with this secret.
     pub(super) fn lends_secret(&self, node: &str, wanted: &Attributes) -> bool {
         let (namespace, name): (Arc<str>, Arc<str>) =

@@ -129,6 +129,7 @@ fn a_finished_rollout_says_so() {
     assert_eq!(lab.plan(&CONTROLLER, &key()).requeue_after, None);
 }
 
+/// Conformance: [sig-apps] Deployment RollingUpdateDeployment should delete old pods and create new ones [Conformance]
 #[test]
 fn rolls_one_by_one_and_back() {
     let mut lab = Lab::with([deployment(2, rolling(1, 0))]);
@@ -157,6 +158,22 @@ fn rolls_one_by_one_and_back() {
     assert_eq!(lab.world.entry(&key()).unwrap().meta.annotations[history::REVISION], "3");
 }
 
+/// Conformance: [sig-apps] Deployment deployment should support rollover [Conformance]
+#[test]
+fn deployment_should_support_rollover() {
+    let mut lab = Lab::with([deployment(2, rolling(1, 0))]);
+    finish(&mut lab);
+    set_image(&mut lab, "broken");
+    lab.settle(BOTH);
+    sizes_are(&lab, &[("broken", 1), ("one", 2)]);
+    // What is under way gives way before it was ever ready.
+    set_image(&mut lab, "two");
+    finish(&mut lab);
+    sizes_are(&lab, &[("broken", 0), ("one", 0), ("two", 2)]);
+    assert_eq!(available(&lab), 2);
+}
+
+/// Conformance: [sig-apps] Deployment RecreateDeployment should delete old pods and create new ones [Conformance]
 #[test]
 fn recreate_waits_for_the_last_old_pod() {
     let mut lab = Lab::with([deployment(2, json!({"type": "Recreate"}))]);
@@ -194,6 +211,7 @@ fn a_paused_deployment_scales_but_rolls_nothing_out() {
     sizes_are(&lab, &[("one", 0), ("two", 4)]);
 }
 
+/// Conformance: [sig-apps] Deployment deployment should support proportional scaling [Conformance]
 #[test]
 fn scales_all_sets_in_proportion() {
     let mut lab = Lab::with([deployment(10, rolling(3, 2))]);
@@ -225,6 +243,7 @@ fn time_without_progress_ends_at_the_deadline() {
     assert_eq!(condition(&value, "Progressing")["reason"], "NewReplicaSetAvailable");
 }
 
+/// Conformance: [sig-apps] Deployment deployment should delete old replica sets [Conformance]
 #[test]
 fn keeps_as_many_old_sets_as_the_limit_says() {
     let mut lab = Lab::with([deployment(1, rolling(1, 0))]);

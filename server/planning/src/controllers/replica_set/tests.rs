@@ -196,3 +196,30 @@ proptest! {
         );
     }
 }
+
+/// Conformance: [sig-apps] ReplicationController should surface a failure condition on a common issue like exceeded quota [Conformance]
+#[test]
+fn should_surface_a_failure_condition_on_a_common_issue_like_exceeded_quota() {
+    use crate::controllers::replication_controller;
+    let mut controller = set(3);
+    controller["apiVersion"] = "v1".into();
+    controller["kind"] = "ReplicationController".into();
+    controller["spec"]["selector"] = json!({"app": "web"});
+    let mut lab = Lab::with([controller]);
+    let key = Key::new("replicationcontrollers", "d", "web");
+    let error = ApiError::new(Reason::Forbidden, "pods \"web-x\" is forbidden: exceeded quota");
+    let failure = Failure { action: "create pods/d/web-x".to_owned(), error };
+    let plan = lab.plan_after(&replication_controller::CONTROLLER, &key, &[failure]);
+    let status = plan.actions.iter().filter(|a| matches!(a, Action::SetStatus { .. })).cloned();
+    lab.apply(&Plan { actions: status.collect(), ..Plan::default() });
+    let condition = &lab.value(&key)["status"]["conditions"][0];
+    assert_eq!(
+        (&condition["type"], &condition["reason"]),
+        (&json!("ReplicaFailure"), &json!("FailedCreate"))
+    );
+    // Fewer are asked for, and there is room for them.
+    lab.edit(&key, |controller| controller["spec"]["replicas"] = 2.into());
+    lab.settle(&[replication_controller::CONTROLLER]);
+    let status = lab.value(&key)["status"].clone();
+    assert_eq!((&status["replicas"], &status["conditions"]), (&json!(2), &Value::Null));
+}

@@ -36,7 +36,11 @@ fn selects(
 }
 
 /// Whether one of a selector's terms means a node.
-fn is_in(selector: &NodeSelector, name: &str, labels: &BTreeMap<String, String>) -> bool {
+pub(crate) fn is_in(
+    selector: &NodeSelector,
+    name: &str,
+    labels: &BTreeMap<String, String>,
+) -> bool {
     selector.node_selector_terms.iter().any(|term| holds_term(term, name, labels))
 }
 
