@@ -123,11 +123,22 @@ impl Provider {
             (None, Some(age)) if age < KEYS_AGE_MIN => return Err("the key is unknown".to_owned()),
             _ => {}
         }
-        let discovered = self.discover().await?;
-        let set: JwkSet = self.get(&discovered.jwks_uri).await?;
+        // A provider that does not answer is not asked by every request; what it said holds on.
+        let set = match self.read_keys().await {
+            Ok(set) => Arc::new(set),
+            Err(why) => {
+                tracing::warn!(issuer = self.issuer.url, why, "its keys can not be read");
+                keys.take().map_or_else(|| Arc::new(JwkSet { keys: Vec::new() }), |old| old.set)
+            }
+        };
         let found = find(&set);
-        *keys = Some(Keys { set: Arc::new(set), read: Instant::now() });
+        *keys = Some(Keys { set, read: Instant::now() });
         found.ok_or_else(|| "the key is unknown".to_owned())
+    }
+
+    async fn read_keys(&self) -> Result<JwkSet, String> {
+        let discovered = self.discover().await?;
+        self.get(&discovered.jwks_uri).await
     }
 
     /// The provider's own description.

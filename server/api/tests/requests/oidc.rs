@@ -211,3 +211,17 @@ async fn the_dashboard_logs_in_by_the_code_flow() {
     fixture.answers.set("/token", json!({"id_token": fixture.key.sign(&claims)}));
     assert!(finish(&asked["state"]).await.is_err(), "another log-in's answer");
 }
+
+#[tokio::test]
+async fn a_provider_that_is_away_keeps_its_people() {
+    let fixture = Fixture::start().await;
+    let token = fixture.key.sign(&fixture.claims());
+    assert!(fixture.is_let_in(&token).await);
+    fixture.answers.documents.lock().unwrap().clear();
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(3601)).await;
+    tokio::time::resume();
+    assert!(fixture.is_let_in(&token).await, "what it said holds on");
+    let unknown = Key::new("unknown").sign(&fixture.claims());
+    assert!(!fixture.is_let_in(&unknown).await);
+}
