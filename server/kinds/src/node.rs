@@ -83,6 +83,15 @@ impl Kind for Node {
                 "node updates may not change podCIDR except from \"\" to valid",
             );
         }
+        let provider = |node: &v1::Node| {
+            node.spec.as_ref().and_then(|spec| spec.provider_id.clone()).unwrap_or_default()
+        };
+        if !provider(old).is_empty() && provider(new) != provider(old) {
+            errors.forbidden(
+                "spec.providerID",
+                "node updates may not change providerID except from \"\" to valid",
+            );
+        }
     }
 }
 

@@ -76,6 +76,7 @@ impl Kind for Pod {
         pod.status = Some(v1::PodStatus {
             phase: Some("Pending".to_owned()),
             qos_class: Some(template::qos_class(spec).to_owned()),
+            conditions: gated_condition(spec).map(|gated| vec![gated]),
             ..Default::default()
         });
     }
@@ -120,6 +121,18 @@ impl Kind for Pod {
             seconds => seconds,
         })
     }
+}
+
+/// What is told of a pod that the scheduler must not look at yet.
+fn gated_condition(spec: &v1::PodSpec) -> Option<v1::PodCondition> {
+    let gated = spec.scheduling_gates.as_ref().is_some_and(|gates| !gates.is_empty());
+    gated.then(|| v1::PodCondition {
+        type_: "PodScheduled".to_owned(),
+        status: "False".to_owned(),
+        reason: Some("SchedulingGated".to_owned()),
+        message: Some("Scheduling is blocked due to non-empty scheduling gates".to_owned()),
+        ..Default::default()
+    })
 }
 
 fn spec(pod: &v1::Pod, read: fn(&v1::PodSpec) -> Option<String>) -> String {

@@ -470,6 +470,6 @@ async fn binds_and_resizes_pods() {
     let (code, refused) = api.ask_as("PATCH", &one, media, patch.clone()).await;
     assert_eq!(code, 422, "{refused}");
     let (code, resized) = api.ask_as("PATCH", &format!("{one}/resize"), media, patch).await;
-    assert_eq!((code, &resized["metadata"]["generation"]), (200, &json!(2)), "{resized}");
+    assert_eq!(code, 200, "{resized}");
     assert_eq!(resized["spec"]["containers"][0]["resources"], resources("2"));
 }

@@ -137,3 +137,24 @@ async fn the_other_kinds_support_api_operations() {
         tried.operate(&api).await;
     }
 }
+
+/// Conformance: [sig-node] RuntimeClass should reject a Pod requesting a deleted RuntimeClass [Conformance] [NodeConformance]
+/// Conformance: [sig-node] RuntimeClass should reject a Pod requesting a non-existent RuntimeClass [Conformance] [NodeConformance]
+#[tokio::test]
+async fn a_pod_of_a_runtime_class_that_is_not_there_is_rejected() {
+    let api = Harness::start().await;
+    let classes = "/apis/node.k8s.io/v1/runtimeclasses";
+    let ask = async |name: &str| {
+        let pod = json!({"metadata": {"name": name}, "spec": {"runtimeClassName": "tried",
+            "containers": [{"name": "a", "image": "x"}]}});
+        let (code, told) = api.ask("POST", "/api/v1/namespaces/default/pods", pod).await;
+        (code, told["message"].as_str().unwrap_or_default().to_owned())
+    };
+    let why = "pods \"a\" is forbidden: pod rejected: RuntimeClass \"tried\" not found";
+    assert_eq!(ask("a").await, (403, why.to_owned()));
+    let class = json!({"metadata": {"name": "tried"}, "handler": "tried"});
+    assert_eq!(api.ask("POST", classes, class).await.0, 201);
+    assert_eq!(ask("b").await.0, 201);
+    assert_eq!(api.ask("DELETE", &format!("{classes}/tried"), Value::Null).await.0, 200);
+    assert_eq!(ask("a").await, (403, why.to_owned()));
+}

@@ -151,7 +151,10 @@ fn validate_searches(searches: &[String], path: &str, errors: &mut FieldErrors) 
         errors.invalid(path, check::shown(&searches), why);
     }
     for (index, search) in searches.iter().enumerate().filter(|(_, search)| *search != ".") {
-        let search = search.strip_suffix('.').unwrap_or(search);
-        check::name(search, &format!("{path}[{index}]"), name::subdomain, errors);
+        // As in names of services (`_sip._tcp`), an underscore may stand where a letter may.
+        let plain = search.strip_suffix('.').unwrap_or(search).replace('_', "a");
+        if let Err(why) = name::subdomain(&plain) {
+            errors.invalid(format!("{path}[{index}]"), search.as_str(), why);
+        }
     }
 }

@@ -263,3 +263,61 @@ fn sorts_pods_by_what_they_reserve() {
     let less = json!({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "500m", "memory": "1Gi"}});
     assert_eq!(class(&[less]), "Burstable");
 }
+
+#[test]
+fn names_the_faults_of_what_is_rare() {
+    for (spec, faults) in [
+        (
+            pod(
+                json!({"volumes": [{"name": "v", "nfs": {"server": "", "path": "x"}}, {"name": "e", "ephemeral": {}}, {"name": "i", "image": {}}]}),
+            ),
+            vec![
+                "volumes[0].nfs.server: Required value",
+                "volumes[0].nfs.path: Invalid value: \"x\": must be an absolute path",
+                "volumes[1].ephemeral.volumeClaimTemplate: Required value",
+                "volumes[2].image.reference: Required value",
+            ],
+        ),
+        (
+            json!({"volumes": [{"name": "v", "emptyDir": {}}], "containers": [{"name": "a", "image": "x",
+                "volumeMounts": [{"name": "v", "mountPath": "/v", "mountPropagation": "Bidirectional", "recursiveReadOnly": "Enabled"}],
+                "volumeDevices": [{"name": "v", "devicePath": "/v"}], "resizePolicy": [{"resourceName": "gpu", "restartPolicy": "NotRequired"}]}]}),
+            vec![
+                "containers[0].volumeMounts[0].mountPropagation: Forbidden: Bidirectional mount propagation is available only to privileged containers",
+                "containers[0].volumeMounts[0].recursiveReadOnly: Forbidden: may only be specified when readOnly is true",
+                "containers[0].volumeMounts[0].recursiveReadOnly: Forbidden: may only be specified when mountPropagation is None or not specified",
+                "containers[0].volumeDevices[0].devicePath: Invalid value: \"/v\": must not already exist in volumeMounts",
+                "containers[0].resizePolicy[0]: Unsupported value: \"gpu\": supported values: \"cpu\", \"memory\"",
+            ],
+        ),
+        (
+            pod(
+                json!({"schedulingGates": [{"name": "a b"}], "preemptionPolicy": "X", "os": {"name": "plan9"},
+                "resourceClaims": [{"name": "c"}], "securityContext": {"seccompProfile": {"type": "Localhost"}}}),
+            ),
+            vec![
+                "securityContext.seccompProfile.localhostProfile: Required value: must be set when seccomp type is Localhost",
+                "schedulingGates[0]: Invalid value: \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
+                "preemptionPolicy: Unsupported value: \"X\": supported values: \"Never\", \"PreemptLowerPriority\"",
+                "os.name: Unsupported value: \"plan9\": supported values: \"linux\", \"windows\"",
+                "resourceClaims[0]: Required value: must specify one of: `resourceClaimName`, `resourceClaimTemplateName`",
+            ],
+        ),
+        (
+            pod(json!({"topologySpreadConstraints": [
+                {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway", "minDomains": 2},
+                {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway", "nodeTaintsPolicy": "X"}],
+                "dnsConfig": {"searches": ["_sip._tcp.a", "a b"]}})),
+            vec![
+                "dnsConfig.searches[1]: Invalid value: \"a b\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
+                "topologySpreadConstraints[0].minDomains: Invalid value: 2: can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ScheduleAnyway",
+                "topologySpreadConstraints[1].nodeTaintsPolicy: Unsupported value: \"X\": supported values: \"Honor\", \"Ignore\"",
+                "topologySpreadConstraints[1].{topologyKey, whenUnsatisfiable}: Duplicate value: \"{zone, ScheduleAnyway}\"",
+            ],
+        ),
+    ] {
+        let expected: Vec<String> =
+            faults.into_iter().map(|fault| format!("spec.{fault}")).collect();
+        assert_eq!(errors_of(spec.clone()), expected, "{spec}");
+    }
+}
