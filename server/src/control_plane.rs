@@ -60,9 +60,11 @@ impl ControlPlane {
         if let Some(path) = &rules.authentication_config {
             settings.issuers = identity_providers::read(path)?;
         }
+        let front_proxy = pki::FrontProxy::load(&*store).await?;
+        settings.front_proxy = Some(front_proxy.identity.clone());
         let api = Api::new(store.clone(), settings)?;
         let ca_pem = authority.certificate_pem().to_owned();
-        let mut more = vec![root_ca(&ca_pem)];
+        let mut more = vec![root_ca(&ca_pem), front_proxy.config_map(&ca_pem)];
         more.extend(own_services());
         more.extend(admin(&*store, folder)?);
         api.start(more).await?;

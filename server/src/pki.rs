@@ -5,11 +5,13 @@
 //! Secrets in `kube-system`, which the store seals. A server's own key lives in its memory alone.
 
 mod authority;
+mod front_proxy;
 mod keep;
 mod serving;
 mod sign;
 
 pub use authority::Authority;
+pub use front_proxy::FrontProxy;
 
 use api::SigningKey;
 use rcgen::KeyPair;

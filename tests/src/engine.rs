@@ -102,7 +102,7 @@ impl Engine {
             .arg("--host")
             .arg(format!("tcp://{}:2375", self.address))
             .args(["--bip", &format!("172.30.{}.1/24", self.number)])
-            .args(["--cgroup-parent", &format!("/ls-host-{}", self.number)])
+            .args(["--cgroup-parent", &format!("/{}", self.namespace)])
             .arg("--tls=false")
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
@@ -172,7 +172,7 @@ impl Engine {
             child.kill().ok();
             child.wait().ok();
         }
-        kill_cgroup(&format!("/sys/fs/cgroup/ls-host-{}", self.number));
+        kill_cgroup(&format!("/sys/fs/cgroup/{}", self.namespace));
         run(Command::new("ip").args(["-n", &self.namespace, "link", "set", "eth0", "down"]), "");
     }
 
@@ -209,8 +209,8 @@ fn kill_cgroup(path: &str) {
 impl Drop for Engine {
     fn drop(&mut self) {
         self.stop();
-        kill_cgroup(&format!("/sys/fs/cgroup/ls-host-{}", self.number));
-        kill_cgroup(&format!("/sys/fs/cgroup/unified/ls-host-{}", self.number));
+        kill_cgroup(&format!("/sys/fs/cgroup/{}", self.namespace));
+        kill_cgroup(&format!("/sys/fs/cgroup/unified/{}", self.namespace));
         for mount in mounts_below(&self.folder) {
             run(Command::new("umount").args(["-l", &mount]), "");
         }

@@ -7,7 +7,7 @@ use planning::access::{self, User};
 use serde_json::Value;
 
 use crate::{
-    Api,
+    Api, aggregation,
     audit::{Origin, Trail},
     query::WriteOptions,
     verbs::Writer,
@@ -36,6 +36,7 @@ impl Api {
         for object in planning::bootstrap::objects().into_iter().chain(more) {
             self.begin_with(&writer, object).await?;
         }
+        tokio::spawn(aggregation::look_after(Arc::downgrade(self)));
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 //! kind does differently is declared in its file, what is decided is decided in `planning`.
 
 mod admit;
+mod aggregation;
 mod audit;
 mod authenticate;
 mod authorize;
@@ -70,6 +71,7 @@ pub struct Api {
     providers: oidc::Providers,
     feed: Arc<world::Feed>,
     tunnels: Tunnels,
+    discovered: aggregation::Discovered,
     sources: RwLock<source::Sources>,
     auditor: audit::Auditor,
     /// Compressed pieces of lists.
@@ -125,6 +127,7 @@ impl Api {
             providers,
             feed,
             tunnels,
+            discovered: aggregation::Discovered::default(),
             members: Arc::default(),
             log_ins: Semaphore::new(LOG_INS_MAX),
         }))

@@ -12,8 +12,13 @@ use crate::{query::Query, resolve::nowhere, respond};
 const JSON: &str = "application/json";
 const KEPT_HOURS: i64 = 365 * 24;
 
-pub(crate) fn index(if_none_match: Option<&HeaderValue>) -> Response<Bytes> {
-    let documents = openapi::builtin().iter().map(|(path, hash)| (path.as_str(), hash.as_str()));
+/// `more` are documents that others serve, with their hashes.
+pub(crate) fn index(
+    more: &[(String, String)],
+    if_none_match: Option<&HeaderValue>,
+) -> Response<Bytes> {
+    let documents = openapi::builtin().iter().chain(more);
+    let documents = documents.map(|(path, hash)| (path.as_str(), hash.as_str()));
     let index = openapi::index(documents).to_string();
     respond::tagged(JSON, index.into(), if_none_match)
 }

@@ -34,6 +34,10 @@ impl Api {
         let answer = async {
             let sender = self.sender(&parts).await?;
             let origin = origin(&parts.headers, peer, sender.impersonator);
+            if let Some(remote) = self.remote_of(parts.uri.path()) {
+                let sender = (&sender.user, &origin);
+                return self.handle_remote(sender, &remote, &parts, body.into(), peer).await;
+            }
             let route = resolve::resolve(&self.registry(), parts.uri.path())?;
             if let Route::Target(target) = &route
                 && let Some(proxied) = target.proxied()

@@ -2,6 +2,8 @@
 
 use planning::admission;
 
+use crate::streams::Identity;
+
 /// The ES256 key that signs tokens, as PEM: PKCS 8 and its public half.
 #[derive(Clone)]
 pub struct SigningKey {
@@ -29,6 +31,8 @@ pub struct Settings {
     pub session_seconds: u64,
     /// How long a watch lasts that names no time.
     pub watch_seconds: u64,
+    /// Who we are to aggregated APIs.
+    pub front_proxy: Option<Identity>,
 }
 
 impl Settings {
@@ -41,6 +45,7 @@ impl Settings {
             admission: admission::Settings::default(),
             session_seconds: 12 * 3600,
             watch_seconds: 2700,
+            front_proxy: None,
         }
     }
 }

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use futures::StreamExt;
 use kinds::Registry;
 use object::{ApiError, Key};
-use planning::{World, access::Access, admission, dynamic_admission::Definitions};
+use planning::{
+    World, access::Access, admission, aggregation::Remotes, dynamic_admission::Definitions,
+};
 use store::{Range, Store, StoreError, WatchEvent};
 use tokio::sync::watch;
 
@@ -20,13 +22,15 @@ pub(crate) struct Known {
     pub(crate) world: World,
     /// Webhooks and policies.
     pub(crate) definitions: Definitions,
+    /// What is served elsewhere.
+    pub(crate) remotes: Remotes,
 }
 
 impl Default for Known {
     fn default() -> Self {
         let registry = Registry::builtin().clone();
-        let (access, world) = (Access::default(), World::default());
-        Self { registry, access, world, definitions: Definitions::default() }
+        let (access, world, definitions, remotes) = Default::default();
+        Self { registry, access, world, definitions, remotes }
     }
 }
 
@@ -34,6 +38,7 @@ impl Known {
     fn apply(&mut self, key: &Key, revision: u64, body: Option<&Bytes>) {
         self.access.apply(key, body.map(|body| &**body));
         self.definitions.apply(key, body.map(|body| &**body));
+        self.remotes.apply(key, body.map(|body| &**body));
         if admission::READS.contains(&&*key.kind) {
             self.world.apply(key.clone(), revision, body.cloned());
         }
@@ -89,6 +94,11 @@ impl Feed {
     /// What is served now.
     pub(crate) fn registry(&self) -> Arc<Registry> {
         self.known.read().unwrap_or_else(PoisonError::into_inner).registry.clone()
+    }
+
+    /// What is served elsewhere now.
+    pub(crate) fn remotes(&self) -> Remotes {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).remotes.clone()
     }
 
     /// What is known as of a revision, or later: a user sees the effects of their own last write.

@@ -5,6 +5,7 @@
 pub mod access;
 pub mod accounts;
 pub mod admission;
+pub mod aggregation;
 mod amounts;
 pub mod audit;
 pub mod backends;

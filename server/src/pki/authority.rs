@@ -5,7 +5,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use api::streams::Identity;
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use store::Store;
 
@@ -18,6 +22,8 @@ const SECRET: &str = "longshore-ca";
 const CERTIFICATE: &str = "tls.crt";
 const KEY: &str = "tls.key";
 const DAY: Duration = Duration::from_secs(24 * 3600);
+/// A server takes a new certificate at each start.
+const CLIENT_DAYS: u32 = 800;
 const AUTHORITY_DAYS: u32 = 20 * 365;
 /// The cluster's certificate authority.
 pub struct Authority {
@@ -31,13 +37,24 @@ impl Authority {
     /// # Errors
     /// When the store is away or the secret is damaged.
     pub async fn load(store: &dyn Store) -> Result<Arc<Self>, PkiError> {
-        let kept = keep(store, SECRET, "kubernetes.io/tls", make).await?;
+        Self::load_named(store, SECRET).await
+    }
+
+    /// The same for another authority, which has a Secret and a name of its own.
+    ///
+    /// # Errors
+    /// When the store is away or the secret is damaged.
+    pub(super) async fn load_named(
+        store: &dyn Store,
+        secret: &'static str,
+    ) -> Result<Arc<Self>, PkiError> {
+        let kept = keep(store, secret, "kubernetes.io/tls", || make(secret)).await?;
         let part = |name: &str| {
-            let why = || PkiError::Damaged { name: SECRET, why: format!("{name} is missing") };
+            let why = || PkiError::Damaged { name: secret, why: format!("{name} is missing") };
             kept.get(name).ok_or_else(why)
         };
         let damaged =
-            |error: rcgen::Error| PkiError::Damaged { name: SECRET, why: error.to_string() };
+            |error: rcgen::Error| PkiError::Damaged { name: secret, why: error.to_string() };
         let key = KeyPair::from_pem(part(KEY)?).map_err(damaged)?;
         let certificate_pem = part(CERTIFICATE)?.clone();
         let issuer = Issuer::from_ca_cert_pem(&certificate_pem, key).map_err(damaged)?;
@@ -55,6 +72,23 @@ impl Authority {
         der.map(|der| der.to_vec()).map_err(|error| PkiError::Crypto(error.to_string()))
     }
 
+    /// What a client shows to those who trust this authority: a new certificate.
+    ///
+    /// # Errors
+    /// When the name can not stand in a certificate.
+    pub(super) fn client_identity(&self, name: &str) -> Result<Identity, PkiError> {
+        let mut params = params(name, CLIENT_DAYS, Vec::new())?;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params.use_authority_key_identifier_extension = true;
+        let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+        let certificate = params.signed_by(&key, &self.issuer)?;
+        Ok(Identity {
+            certificate_pem: certificate.pem().into(),
+            key_pem: key.serialize_pem().into(),
+        })
+    }
+
     pub(super) fn issuer(&self) -> &Issuer<'static, KeyPair> {
         &self.issuer
     }
@@ -64,8 +98,8 @@ impl Authority {
     }
 }
 
-fn make() -> Result<Kept, PkiError> {
-    let mut params = params("longshore-ca", AUTHORITY_DAYS, Vec::new())?;
+fn make(name: &str) -> Result<Kept, PkiError> {
+    let mut params = params(name, AUTHORITY_DAYS, Vec::new())?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![
         KeyUsagePurpose::DigitalSignature,

@@ -2,14 +2,13 @@
 
 use bytes::Bytes;
 use http::{Method, Response, StatusCode, header};
-use kinds::Registry;
 use object::ApiError;
 use planning::access::Attributes;
 use serde_json::json;
 
 use super::incoming::{Incoming, not_allowed};
 use crate::{
-    Api, discovery, negotiate, openapi,
+    Api, aggregation, discovery, negotiate, openapi,
     resolve::{self, Discovery, Route},
     respond,
 };
@@ -26,7 +25,7 @@ impl Api {
         }
         self.authorize(&incoming.user, &Attributes::path("get", path)).await?;
         Ok(match document {
-            Route::Discovery(asked) => discover(&self.registry(), incoming, &asked)?,
+            Route::Discovery(asked) => self.discover(incoming, &asked)?,
             Route::Version => respond::json(StatusCode::OK, &discovery::version()),
             Route::Health { probe, check } => {
                 self.probe(&probe, check.as_deref(), &incoming.query).await
@@ -46,7 +45,10 @@ impl Api {
                 respond::json(StatusCode::OK, &configuration)
             }
             Route::OpenApiV2 => openapi::v2(),
-            Route::OpenApi(None) => openapi::index(incoming.headers.get(header::IF_NONE_MATCH)),
+            Route::OpenApi(None) => {
+                let schemas = self.discovered.schemas(&self.remotes());
+                openapi::index(&schemas, incoming.headers.get(header::IF_NONE_MATCH))
+            }
             Route::OpenApi(Some(path)) => {
                 let known = incoming.headers.get(header::IF_NONE_MATCH);
                 openapi::document(&path, &incoming.query, known)?
@@ -54,28 +56,44 @@ impl Api {
             Route::Target(_) => return Err(resolve::nowhere()),
         })
     }
-}
 
-fn discover(
-    registry: &Registry,
-    incoming: &Incoming<'_>,
-    asked: &Discovery,
-) -> Result<Response<Bytes>, ApiError> {
-    let version = negotiate::accept_discovery(incoming.header(header::ACCEPT));
-    let known = incoming.headers.get(header::IF_NONE_MATCH);
-    let (core, version) = match (asked, version) {
-        (Discovery::Core, Some(version)) => (true, version),
-        (Discovery::Groups, Some(version)) => (false, version),
-        _ => {
-            let wanted = negotiate::accept(incoming.header(header::ACCEPT))?;
-            let document = discovery::separate(registry, asked)?.to_string();
-            return Ok(respond::formatted(StatusCode::OK, document.into(), wanted.format));
+    /// What is served here, and behind it what is served elsewhere.
+    fn discover(
+        &self,
+        incoming: &Incoming<'_>,
+        asked: &Discovery,
+    ) -> Result<Response<Bytes>, ApiError> {
+        let (registry, remotes) = (self.registry(), self.remotes());
+        let version = negotiate::accept_discovery(incoming.header(header::ACCEPT));
+        let known = incoming.headers.get(header::IF_NONE_MATCH);
+        let (core, version) = match (asked, version) {
+            (Discovery::Core, Some(version)) => (true, version),
+            (Discovery::Groups, Some(version)) => (false, version),
+            _ => {
+                let wanted = negotiate::accept(incoming.header(header::ACCEPT))?;
+                let mut document = match (discovery::separate(&registry, asked), asked) {
+                    (Err(_), Discovery::Group(name)) => {
+                        let mut group =
+                            aggregation::group(name, &remotes).ok_or_else(resolve::nowhere)?;
+                        group["kind"] = "APIGroup".into();
+                        group["apiVersion"] = "v1".into();
+                        group
+                    }
+                    (document, _) => document?,
+                };
+                aggregation::extend_groups(&mut document, &remotes);
+                let document = document.to_string().into();
+                return Ok(respond::formatted(StatusCode::OK, document, wanted.format));
+            }
+        };
+        let media = match version {
+            "v2" => "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+            _ => "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",
+        };
+        let mut document = discovery::aggregated(&registry, core, version);
+        if !core {
+            self.discovered.extend_aggregated(&mut document, &remotes);
         }
-    };
-    let media = match version {
-        "v2" => "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
-        _ => "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",
-    };
-    let document = discovery::aggregated(registry, core, version).to_string();
-    Ok(respond::tagged(media, document.into(), known))
+        Ok(respond::tagged(media, document.to_string().into(), known))
+    }
 }

@@ -54,6 +54,7 @@ impl Api {
     pub fn passes_on(&self, path: &str) -> bool {
         let route = resolve::resolve(&self.registry(), path);
         matches!(route, Ok(Route::Target(target)) if target.proxied().is_some())
+            || self.remote_of(path).is_some()
     }
 
     /// What changes something behind this API leaves its row, as every write does.

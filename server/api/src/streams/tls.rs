@@ -34,6 +34,12 @@ pub struct Identity {
     pub key_pem: Bytes,
 }
 
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Identity")
+    }
+}
+
 /// How a backend is spoken to.
 #[derive(Clone)]
 pub struct Tls {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can not go on fails")]
 
 mod access;
+mod aggregation;
 mod auditing;
 mod backends;
 mod bad_input;

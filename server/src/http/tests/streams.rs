@@ -218,7 +218,6 @@ async fn an_upgrade_is_passed_on_as_the_backend_answers_it() {
     assert!(matches!(next(&mut socket).await, Message::Close(_)));
 }
 
-/// Conformance: Pods should support retrieving logs from the container over websockets
 #[tokio::test]
 async fn a_log_can_be_read_over_a_websocket() {
     let fixture = Fixture::new().await;
