@@ -14,6 +14,7 @@ mod parts;
 mod refusals;
 
 pub(crate) use changes::Before;
+use options::Options;
 
 use std::sync::Arc;
 
@@ -34,9 +35,7 @@ pub(crate) struct Event<'e> {
     /// The object's name; of a new one it may not stand in the path.
     pub(crate) name: &'e str,
     pub(crate) user: &'e User,
-    /// `CreateOptions` and the like.
-    pub(crate) options: Value,
-    pub(crate) dry_run: bool,
+    pub(crate) options: Options<'e>,
 }
 
 impl<'e> Event<'e> {
@@ -44,10 +43,9 @@ impl<'e> Event<'e> {
         operation: Operation,
         target: &'e Target,
         user: &'e User,
-        write: &WriteOptions,
+        write: &'e WriteOptions,
     ) -> Self {
-        let options = options::write_options(operation, write);
-        Self { operation, target, name: &target.name, user, options, dry_run: write.dry_run }
+        Self { operation, target, name: &target.name, user, options: Options::Write(write) }
     }
 
     pub(crate) fn named(self, name: &'e str) -> Self {
@@ -64,19 +62,20 @@ struct Shown {
 }
 
 impl Api {
-    fn attempt<'a>(&'a self, event: &'a Event<'_>, known: &'a Known, shown: Shown) -> Attempt<'a> {
+    /// What is attempted, as far as the request alone says: see [`fill`].
+    fn attempt<'a>(&'a self, event: &'a Event<'_>, known: &'a Known) -> Attempt<'a> {
         Attempt {
             operation: event.operation,
             def: &event.target.def,
             subresource: &event.target.subresource,
-            part: shown.part,
+            part: None,
             namespace: &event.target.namespace,
             name: event.name,
             user: event.user,
-            object: shown.object,
-            old: shown.old,
-            options: event.options.clone(),
-            dry_run: event.dry_run,
+            object: None,
+            old: None,
+            options: Value::Null,
+            dry_run: event.options.are_dry(),
             registry: &known.registry,
             access: &known.access,
             objects: self,
@@ -91,7 +90,8 @@ impl Api {
         shown: Shown,
     ) -> Result<(Option<Value>, Notes), ApiError> {
         let known = self.feed.at(self.store.revision()).await?;
-        let mut attempt = self.attempt(event, &known, shown);
+        let mut attempt = self.attempt(event, &known);
+        fill(&mut attempt, event, shown);
         let mut notes = Notes::default();
         let complete = |_: &Arc<kinds::KindDef>, value: Value| Ok(value);
         self.run_mutators(&known, &mut attempt, &complete, &mut notes).await?;
@@ -99,9 +99,20 @@ impl Api {
         Ok((attempt.object, notes))
     }
 
-    /// Whether anybody is to be asked about anything.
-    async fn is_unasked(&self) -> Result<bool, ApiError> {
-        let definitions = self.feed.at(self.store.revision()).await?.definitions;
-        Ok(definitions.nothing_mutates() && definitions.nothing_validates())
+    /// Whether nobody is to be asked about such a request.
+    async fn is_unasked(&self, event: &Event<'_>) -> Result<bool, ApiError> {
+        let known = self.feed.at(self.store.revision()).await?;
+        let attempt = self.attempt(event, &known);
+        let definitions = &known.definitions;
+        Ok(!definitions.may_mutate(&attempt) && !definitions.may_refuse(&attempt))
     }
+}
+
+/// Adds what is only made when somebody is to be asked.
+fn fill(attempt: &mut Attempt<'_>, event: &Event<'_>, shown: Shown) {
+    let Shown { object, old, part } = shown;
+    attempt.object = object;
+    attempt.old = old;
+    attempt.part = part;
+    attempt.options = event.options.show(event.operation);
 }

@@ -11,7 +11,7 @@ use object::ApiError;
 use planning::admission::Notes;
 use serde_json::Value;
 
-use super::{Event, Shown, parts};
+use super::{Event, Shown, fill, parts};
 use crate::{
     Api,
     admit::{self, Sent},
@@ -43,12 +43,13 @@ impl Api {
         sent: &mut Sent,
     ) -> Result<bool, ApiError> {
         let known = self.feed.at(self.store.revision()).await?;
-        if known.definitions.nothing_mutates() {
+        let mut attempt = self.attempt(event, &known);
+        if !known.definitions.may_mutate(&attempt) {
             return Ok(false);
         }
         let shown = show(event, before, &*sent.object);
         let is_scale = shown.part.is_some();
-        let mut attempt = self.attempt(event, &known, shown);
+        fill(&mut attempt, event, shown);
         let complete = |def: &Arc<KindDef>, value: Value| {
             if is_scale { Ok(value) } else { read(def, value).map(|sent| sent.object.to_value()) }
         };
@@ -70,10 +71,11 @@ impl Api {
         object: &dyn AnyObject,
     ) -> Result<(), ApiError> {
         let known = self.feed.at(self.store.revision()).await?;
-        if known.definitions.nothing_validates() {
+        let mut attempt = self.attempt(event, &known);
+        if !known.definitions.may_refuse(&attempt) {
             return Ok(());
         }
-        let attempt = self.attempt(event, &known, show(event, before, object));
+        fill(&mut attempt, event, show(event, before, object));
         writer.note(self.run_validators(&known, &attempt).await?);
         Ok(())
     }

@@ -13,7 +13,30 @@ fn options(kind: &str, dry_run: bool) -> Value {
     options
 }
 
-pub(super) fn write_options(operation: Operation, write: &WriteOptions) -> Value {
+/// Where the options of a request come from.
+#[derive(Clone, Copy)]
+pub(crate) enum Options<'o> {
+    Write(&'o WriteOptions),
+    Delete(&'o DeleteRequest),
+}
+
+impl Options<'_> {
+    pub(super) fn are_dry(self) -> bool {
+        match self {
+            Self::Write(write) => write.dry_run,
+            Self::Delete(request) => request.write.dry_run,
+        }
+    }
+
+    pub(super) fn show(self, operation: Operation) -> Value {
+        match self {
+            Self::Write(write) => write_options(operation, write),
+            Self::Delete(request) => delete_options(request),
+        }
+    }
+}
+
+fn write_options(operation: Operation, write: &WriteOptions) -> Value {
     let kind = match operation {
         Operation::Create => "CreateOptions",
         Operation::Update => "UpdateOptions",
@@ -27,7 +50,7 @@ pub(super) fn write_options(operation: Operation, write: &WriteOptions) -> Value
     options
 }
 
-pub(crate) fn delete_options(request: &DeleteRequest) -> Value {
+fn delete_options(request: &DeleteRequest) -> Value {
     let mut options = options("DeleteOptions", request.write.dry_run);
     if let Some(seconds) = request.grace_seconds {
         options["gracePeriodSeconds"] = seconds.into();

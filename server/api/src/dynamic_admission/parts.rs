@@ -8,7 +8,7 @@ use planning::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Event, Shown, changes::Before, options};
+use super::{Event, Options, Shown, changes::Before};
 use crate::{
     Api,
     query::Query,
@@ -40,11 +40,11 @@ impl Api {
         request: &DeleteRequest,
         before: Before<'_>,
     ) -> Result<(), ApiError> {
-        if self.is_unasked().await? {
+        let event = Event::new(Operation::Delete, target, writer.user, &request.write);
+        let event = Event { options: Options::Delete(request), ..event };
+        if self.is_unasked(&event).await? {
             return Ok(());
         }
-        let event = Event::new(Operation::Delete, target, writer.user, &request.write);
-        let event = Event { options: options::delete_options(request), ..event };
         let mut old = before.object.to_value();
         old["metadata"]["resourceVersion"] = before.revision.to_string().into();
         let shown = Shown { old: Some(old), ..Shown::default() };
@@ -61,10 +61,10 @@ impl Api {
         sub: &SubresourceDef,
         posted: &mut Value,
     ) -> Result<(), ApiError> {
-        if self.is_unasked().await? {
+        let event = Event::new(Operation::Create, target, writer.user, writer.options);
+        if self.is_unasked(&event).await? {
             return Ok(());
         }
-        let event = Event::new(Operation::Create, target, writer.user, writer.options);
         let part = sub.response_kind.map(|(group, version, kind)| Part {
             group: group.to_owned(),
             version: version.to_owned(),
@@ -84,11 +84,11 @@ impl Api {
         target: &Target,
         query: &str,
     ) -> Result<(), ApiError> {
-        if self.is_unasked().await? {
-            return Ok(());
-        }
         let write = crate::query::WriteOptions::default();
         let event = Event::new(Operation::Connect, target, user, &write);
+        if self.is_unasked(&event).await? {
+            return Ok(());
+        }
         let (options, part) = stream_options(target, &Query::parse(query));
         let shown = Shown { object: Some(options), old: None, part: Some(part) };
         let asked: Result<(Option<Value>, Notes), ApiError> = self.ask_all(&event, shown).await;

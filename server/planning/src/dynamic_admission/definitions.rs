@@ -10,6 +10,7 @@ use object::Key;
 use serde::de::DeserializeOwned;
 
 use super::{
+    attempt::Attempt,
     policy::{Binding, Policy},
     webhook::Webhook,
 };
@@ -88,14 +89,14 @@ impl Definitions {
         }
     }
 
-    /// Whether nothing can change a request.
-    pub fn nothing_mutates(&self) -> bool {
-        self.0.mutating.is_empty()
+    /// Whether anybody may want to change what is attempted, whose objects need not be known yet.
+    pub fn may_mutate(&self, attempt: &Attempt<'_>) -> bool {
+        self.0.mutating.covers(attempt)
     }
 
-    /// Whether nothing can refuse a request.
-    pub fn nothing_validates(&self) -> bool {
-        self.0.validating.is_empty()
+    /// Whether anybody may want to refuse what is attempted, whose objects need not be known yet.
+    pub fn may_refuse(&self, attempt: &Attempt<'_>) -> bool {
+        self.0.validating.covers(attempt)
     }
 
     pub fn mutating_webhooks(&self) -> impl Iterator<Item = &Arc<Webhook>> {
@@ -124,9 +125,10 @@ impl Definitions {
 }
 
 impl Sort {
-    fn is_empty(&self) -> bool {
-        self.webhooks.values().all(Vec::is_empty)
-            && (self.policies.is_empty() || self.bindings.is_empty())
+    fn covers(&self, attempt: &Attempt<'_>) -> bool {
+        let is_bound = !self.bindings.is_empty();
+        self.webhooks.values().flatten().any(|webhook| webhook.criteria.covers(attempt))
+            || is_bound && self.policies.values().any(|policy| policy.criteria.covers(attempt))
     }
 }
 

@@ -132,6 +132,14 @@ impl Criteria {
         }
     }
 
+    /// Whether the rules alone are about the request, whatever its object is.
+    pub(super) fn covers(&self, attempt: &Attempt<'_>) -> bool {
+        attempt.def.group != EXEMPT_GROUP
+            && self.rules.as_ref().is_none_or(|rules| {
+                rules.iter().any(|rule| rule.matched(attempt, self.is_exact).is_some())
+            })
+    }
+
     /// The version of the kind in which the definition wants to see the request; `None` if it is
     /// not about it.
     pub(super) fn matched<'a>(&self, attempt: &Attempt<'a>) -> Option<&'a Arc<KindDef>> {

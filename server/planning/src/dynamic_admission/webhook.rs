@@ -45,7 +45,7 @@ pub struct Webhook {
     pub has_side_effects: bool,
     /// `v1`, or `v1beta1` for one that knows nothing newer.
     pub(super) review_version: &'static str,
-    criteria: Criteria,
+    pub(super) criteria: Criteria,
     conditions: Conditions,
 }
 
