@@ -12,7 +12,7 @@ use std::{
 const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("object", &[]),
     ("expression", &["object"]),
-    ("kinds", &["object"]),
+    ("kinds", &["expression", "object"]),
     ("planning", &["expression", "kinds", "object"]),
     ("store", &["object"]),
     ("client", &["object", "kinds"]),

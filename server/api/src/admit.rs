@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use kinds::{
     AnyObject, KindDef,
-    schema::{Body, FieldValidation, check_body, of},
+    schema::{Body, FieldValidation, check_body},
 };
 use object::{ApiError, FieldErrors, Key, body};
 use planning::{
@@ -59,7 +59,7 @@ pub(crate) fn read(
 /// Decodes what has the form of a version of its kind, as an object of the version in which the
 /// pipeline works, and fills in defaults.
 pub(crate) fn complete(def: &Arc<KindDef>, value: Value) -> Result<Sent, ApiError> {
-    let missing = kinds::schema::missing(&value, of(def));
+    let missing = kinds::schema::missing(def, &value);
     let mut object = decode(def, value)?;
     object.set_defaults();
     let errors = required::without_defaulted(missing, &*object);
@@ -287,8 +287,9 @@ pub(crate) fn validate(
     required::merge(&mut errors, sent.errors.clone());
     let mut own = FieldErrors::default();
     object.validate(&mut own);
-    if let Some((old, subresource)) = old {
-        object.validate_part(old, subresource, &mut own);
+    match old {
+        Some((old, subresource)) => object.validate_part(old, subresource, &mut own),
+        None => object.validate_new(&mut own),
     }
     required::merge(&mut errors, own);
     refuse(def, object, &errors)

@@ -53,7 +53,7 @@ impl Api {
         if def.is_namespaced() {
             object["metadata"]["namespace"] = namespace.into();
         }
-        let target = self.target(&key, "")?;
+        let target = self.target(&key, "").await?;
         let written = match self.store.get(&key) {
             Some(stored) if !is_kept_up(&stored.body) => return Ok(()),
             Some(stored) => {

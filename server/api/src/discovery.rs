@@ -15,7 +15,7 @@ type Version<'r> = (&'r str, Vec<&'r Arc<KindDef>>);
 /// The groups in the order of the registry, each with its versions, the preferred one first.
 fn groups(registry: &Registry) -> Vec<(&str, Vec<Version<'_>>)> {
     let mut groups: Vec<(&str, Vec<Version<'_>>)> = Vec::new();
-    for def in registry.all() {
+    for def in registry.served() {
         let versions = match groups.iter().position(|(name, _)| def.group == *name) {
             Some(at) => &mut groups[at].1,
             None => &mut groups.push_mut((&*def.group, Vec::new())).1,
@@ -152,7 +152,7 @@ fn describe_group(group: &str, versions: &[Version<'_>]) -> Value {
 /// `APIResourceList`: kinds in order, each followed by its subresources.
 fn list_kinds(registry: &Registry, group: &str, version: &str) -> Value {
     let mut listed: BTreeMap<String, Value> = BTreeMap::new();
-    for def in registry.all().iter().filter(|def| def.group == group && def.version == version) {
+    for def in registry.served().filter(|def| def.group == group && def.version == version) {
         let namespaced = def.is_namespaced();
         let mut entry = json!({
             "name": def.plural, "singularName": def.singular, "namespaced": namespaced,

@@ -52,7 +52,7 @@ impl LocalClient {
         selection: &Selection,
     ) -> Result<Target, ApiError> {
         let namespace = selection.namespace.as_deref().unwrap_or_default();
-        let target = self.api.target(&Key::new(kind.clone(), namespace, ""), "")?;
+        let target = self.api.target(&Key::new(kind.clone(), namespace, ""), "").await?;
         let fields = selection.fields.as_deref().unwrap_or_default();
         let wanted = authorize::wanted_of_many(verb.name(), &target, fields);
         self.api.authorize(&self.user, &wanted).await?;
@@ -133,13 +133,14 @@ fn event_of(seen: Seen) -> Event {
 #[async_trait]
 impl Client for LocalClient {
     async fn get(&self, key: &Key) -> Result<Object, ApiError> {
-        let target = self.api.target(key, "")?;
+        let target = self.api.target(key, "").await?;
         self.authorize(Verb::Get, &target).await?;
         self.note_read(&target, Verb::Get);
         if target.def.computed {
             return self.api.compute_one(&target).await.map(|computed| object_of(&computed));
         }
-        Ok(object_of(&*self.api.read(key, false).await?))
+        let stored = self.api.read(key, false).await?;
+        Ok(object_of(&*self.api.in_version(&target.def, stored).await?))
     }
 
     async fn list(&self, kind: &KindName, selection: &Selection) -> Result<List, ApiError> {
@@ -151,7 +152,8 @@ impl Client for LocalClient {
             ..ListOptions::default()
         };
         let page = self.api.list(&target, &options).await?;
-        let items = page.items.iter().map(|item| object_of(item)).collect();
+        let items = self.api.all_in_version(&target.def, page.items).await?;
+        let items = items.iter().map(|item| object_of(item)).collect();
         Ok(List { revision: page.meta.revision, items })
     }
 
@@ -173,7 +175,7 @@ impl Client for LocalClient {
             timeout_seconds: Some(u64::from(u32::MAX)),
             ..ListOptions::default()
         };
-        let seen = self.api.watch(&target, &options).await?;
+        let seen = self.api.clone().watch_in_version(&target, &options).await?;
         Ok(seen.map(|event| event.map(event_of)).boxed())
     }
 
@@ -184,7 +186,7 @@ impl Client for LocalClient {
         body: Bytes,
         options: &WriteOptions,
     ) -> Result<Object, ApiError> {
-        let target = self.api.target(key, subresource)?;
+        let target = self.api.target(key, subresource).await?;
         self.audited(&target, Verb::Create, async |trail| {
             self.authorize(Verb::Create, &target).await?;
             let options = self.write_options(options, trail);
@@ -206,7 +208,7 @@ impl Client for LocalClient {
         body: Bytes,
         options: &WriteOptions,
     ) -> Result<Object, ApiError> {
-        let target = self.api.target(key, subresource)?;
+        let target = self.api.target(key, subresource).await?;
         self.audited(&target, Verb::Update, async |trail| {
             self.authorize(Verb::Update, &target).await?;
             let options = self.write_options(options, trail);
@@ -231,7 +233,7 @@ impl Client for LocalClient {
         body: Bytes,
         options: &WriteOptions,
     ) -> Result<Object, ApiError> {
-        let target = self.api.target(key, subresource)?;
+        let target = self.api.target(key, subresource).await?;
         self.audited(&target, Verb::Patch, async |trail| {
             self.authorize(Verb::Patch, &target).await?;
             let mut options = self.write_options(options, trail);
@@ -251,7 +253,7 @@ impl Client for LocalClient {
     }
 
     async fn delete(&self, key: &Key, options: &DeleteOptions) -> Result<(), ApiError> {
-        let target = self.api.target(key, "")?;
+        let target = self.api.target(key, "").await?;
         self.audited(&target, Verb::Delete, async |trail| {
             self.authorize(Verb::Delete, &target).await?;
             let request = DeleteRequest {
@@ -283,7 +285,7 @@ impl Client for LocalClient {
         subresource: &str,
         query: &str,
     ) -> Result<Connection, ApiError> {
-        let target = self.api.target(key, subresource)?;
+        let target = self.api.target(key, subresource).await?;
         self.authorize(Verb::Get, &target).await?;
         self.api.authorize_stream(&self.user, &target).await?;
         self.api.admit_stream(&self.user, &target, query).await?;

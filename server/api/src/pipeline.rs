@@ -17,7 +17,7 @@ use crate::{
     audit::Trail,
     authorize,
     query::Query,
-    resolve::{self, Route, Target},
+    resolve::{Route, Target},
     respond,
 };
 use incoming::{Incoming, is_audited, origin, verb_of};
@@ -38,7 +38,7 @@ impl Api {
                 let sender = (&sender.user, &origin);
                 return self.handle_remote(sender, &remote, &parts, body.into(), peer).await;
             }
-            let route = resolve::resolve(&self.registry(), parts.uri.path())?;
+            let route = self.resolve(parts.uri.path()).await?;
             if let Route::Target(target) = &route
                 && let Some(proxied) = target.proxied()
             {
@@ -103,6 +103,20 @@ impl Api {
             authorize::wanted(verb.name(), target)
         };
         self.authorize(&incoming.user, &wanted).await?;
+        let deprecated = target.def.deprecated.clone();
+        let mut answer = self.answer_verb(incoming, target, verb).await?;
+        if let (Some(warning), Answer::Full(response)) = (deprecated, &mut answer) {
+            respond::warn(response, &[warning.into_owned()]);
+        }
+        Ok(answer)
+    }
+
+    async fn answer_verb(
+        self: &Arc<Self>,
+        incoming: &Incoming<'_>,
+        target: &Target,
+        verb: Verb,
+    ) -> Result<Answer, ApiError> {
         if target.sub().is_some_and(|sub| sub.connects) {
             return self.handle_stream(incoming, target).await;
         }

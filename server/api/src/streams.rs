@@ -3,6 +3,7 @@
 
 mod dial;
 mod exchange;
+mod hook;
 pub(crate) mod passing;
 pub(crate) mod port_forward;
 pub mod spdy;

@@ -13,7 +13,6 @@ use serde_json::json;
 use store::Stored;
 
 use crate::{
-    Api,
     negotiate::Shape,
     render::{self, ListMeta, View},
     verbs::watch::{Seen, SeenStream},
@@ -23,22 +22,11 @@ const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
 
 /// The lines of a watch. A failure is its last line, as an event of its own.
 pub(crate) fn lines(
-    api: Arc<Api>,
     def: Arc<KindDef>,
     seen: SeenStream,
     view: View,
 ) -> BoxStream<'static, Result<Bytes, ApiError>> {
     let mut first = true;
-    let version = def.clone();
-    let seen = if def.is_stored() {
-        seen
-    } else {
-        seen.then(move |event| {
-            let (api, def) = (api.clone(), version.clone());
-            async move { api.seen_in_version(&def, event?).await }
-        })
-        .boxed()
-    };
     seen.map(move |event| {
         let line = match event {
             Ok(event) => line(&def, &event, view, first),

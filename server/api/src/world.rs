@@ -36,6 +36,9 @@ impl Default for Known {
 
 impl Known {
     fn apply(&mut self, key: &Key, revision: u64, body: Option<&Bytes>) {
+        if let Some(registry) = self.registry.after(key, revision, body.map(|body| &**body)) {
+            self.registry = Arc::new(registry);
+        }
         self.access.apply(key, body.map(|body| &**body));
         self.definitions.apply(key, body.map(|body| &**body));
         self.remotes.apply(key, body.map(|body| &**body));
@@ -89,11 +92,6 @@ impl Feed {
             raised
         });
         revision
-    }
-
-    /// What is served now.
-    pub(crate) fn registry(&self) -> Arc<Registry> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).registry.clone()
     }
 
     /// What is served elsewhere now.

@@ -6,11 +6,17 @@
 
 mod kind_watch;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use object::{Key, KindName};
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::mpsc,
+    task::{AbortHandle, JoinSet},
+};
 
 use crate::{Client, Selection};
 use kind_watch::KindWatch;
@@ -34,8 +40,11 @@ pub enum Update {
 pub struct Reflector {
     updates: mpsc::Receiver<Update>,
     unsynced: BTreeSet<KindName>,
-    // Held for its drop alone.
-    _watches: JoinSet<()>,
+    client: Arc<dyn Client>,
+    sender: mpsc::Sender<Update>,
+    /// Dropped with the reflector, and the watches with it.
+    watches: JoinSet<()>,
+    watched: BTreeMap<KindName, AbortHandle>,
 }
 
 impl Reflector {
@@ -46,13 +55,37 @@ impl Reflector {
     ) -> Self {
         let (sender, updates) = mpsc::channel(UPDATES_MAX);
         let mut unsynced = BTreeSet::new();
-        let mut watches = JoinSet::new();
+        let mut reflector = Self {
+            updates,
+            unsynced: BTreeSet::new(),
+            client: client.clone(),
+            sender,
+            watches: JoinSet::new(),
+            watched: BTreeMap::new(),
+        };
         for (kind, selection) in kinds {
             assert!(unsynced.insert(kind.clone()), "{kind} is watched twice");
-            let watch = KindWatch::new(client.clone(), kind, selection, sender.clone());
-            watches.spawn(watch.run());
+            reflector.add(kind, selection);
         }
-        Self { updates, unsynced, _watches: watches }
+        Self { unsynced, ..reflector }
+    }
+
+    /// Watches one more kind, for which [`Reflector::is_synced`] does not wait.
+    pub fn add(&mut self, kind: KindName, selection: Selection) {
+        let watch =
+            KindWatch::new(self.client.clone(), kind.clone(), selection, self.sender.clone());
+        let handle = self.watches.spawn(watch.run());
+        if let Some(before) = self.watched.insert(kind, handle) {
+            before.abort();
+        }
+    }
+
+    /// Ends the watch of a kind. What it has told stays in the queue.
+    pub fn remove(&mut self, kind: &KindName) {
+        if let Some(watch) = self.watched.remove(kind) {
+            watch.abort();
+        }
+        while self.watches.try_join_next().is_some() {}
     }
 
     /// The next update; waits for as long as it takes.

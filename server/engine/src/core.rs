@@ -131,6 +131,17 @@ impl Core {
         }
     }
 
+    /// Drops what is known of a kind that is no more.
+    pub fn forget(&mut self, kind: &KindName) {
+        let keys: Vec<Key> = self.world.of_kind(kind).map(|entry| entry.key.clone()).collect();
+        for key in keys {
+            let revision = self.world.entry(&key).map_or(0, |entry| entry.revision);
+            if let Some(change) = self.world.apply(key, revision + 1, None) {
+                self.scheduler.apply(&change);
+            }
+        }
+    }
+
     /// A start is the same as a change of everything.
     fn wake_all(&mut self, now: Now) {
         let world = self.world.clone();

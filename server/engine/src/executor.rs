@@ -8,7 +8,7 @@ use bytes::Bytes;
 use client::{Client, DeleteOptions, Fence, Object, PatchType, Selection, WriteOptions};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use jiff::Timestamp;
-use object::{ApiError, Key};
+use object::{ApiError, Key, KindName};
 use planning::{Action, Answer, Failure};
 use serde_json::{Value, json};
 
@@ -201,7 +201,7 @@ impl Executor {
                 Ok(Some(Barrier::Deleted { key: pod.clone(), uid: uid.clone() }))
             }
             Action::Absent { key, uid } => self.check_absent(key, uid.as_deref()).await,
-            Action::Empty { namespace } => self.check_empty(namespace).await,
+            Action::Empty { namespace, kinds } => self.check_empty(namespace, kinds).await,
             Action::Sign { key, request } => {
                 let certificate = self.effects.sign(request).await.map_err(Trouble::Refused)?;
                 let mut body = request.clone();
@@ -313,14 +313,20 @@ impl Executor {
         }
     }
 
-    async fn check_empty(&self, namespace: &Arc<str>) -> Result<Option<Barrier>, Trouble> {
-        let selection = Selection { namespace: Some(namespace.clone()), ..Selection::default() };
-        for def in kinds::Registry::builtin().stored() {
-            if !def.is_namespaced() || !def.verbs.contains(&kinds::Verb::List) {
-                continue;
-            }
-            if !self.client.list(&def.name, &selection).await?.items.is_empty() {
-                return Err(Trouble::Stale);
+    async fn check_empty(
+        &self,
+        namespace: &Arc<str>,
+        kinds: &[KindName],
+    ) -> Result<Option<Barrier>, Trouble> {
+        let namespace = (!namespace.is_empty()).then(|| namespace.clone());
+        let selection = Selection { namespace, ..Selection::default() };
+        for kind in kinds {
+            match self.client.list(kind, &selection).await {
+                Ok(list) if list.items.is_empty() => {}
+                Ok(_) => return Err(Trouble::Stale),
+                // A kind that is served no longer has no objects.
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(None)

@@ -1,6 +1,6 @@
 //! The engine with its senses: reflectors, a clock, a lease.
 
-use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, future::Future, pin::pin, sync::Arc, time::Duration};
 
 use client::{Client, Fence, Reflector, Selection};
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
@@ -62,8 +62,15 @@ fn watched() -> impl Iterator<Item = KindName> {
     Registry::builtin().stored().filter(is_watched).map(|def| def.name.clone())
 }
 
+/// The kinds that objects of the world define.
+fn custom(kinds: &Registry) -> BTreeSet<KindName> {
+    kinds.custom().map(|def| def.name.clone()).collect()
+}
+
 struct Active<'e, R> {
     core: Core,
+    /// What the reflector watches.
+    kinds: Arc<Registry>,
     reflector: Reflector,
     executor: &'e Executor,
     running: FuturesUnordered<R>,
@@ -74,6 +81,7 @@ impl<'e> Active<'e, futures::future::BoxFuture<'e, (Job, Outcome)>> {
     fn start(client: &Arc<dyn Client>, executor: &'e Executor, counters: Arc<Counters>) -> Self {
         Self {
             core: Core::new(planning::CONTROLLERS, watched(), counters),
+            kinds: Registry::builtin().clone(),
             reflector: Reflector::start(client, watched().map(|kind| (kind, Selection::default()))),
             executor,
             running: FuturesUnordered::new(),
@@ -107,6 +115,7 @@ impl<'e> Active<'e, futures::future::BoxFuture<'e, (Job, Outcome)>> {
                         let Some(update) = self.reflector.try_next() else { break };
                         self.core.observe(update, now);
                     }
+                    self.follow_kinds();
                 }
                 Some((job, outcome)) = self.running.next() => {
                     let now = self.now();
@@ -114,6 +123,23 @@ impl<'e> Active<'e, futures::future::BoxFuture<'e, (Job, Outcome)>> {
                 }
                 () = idle => {}
             }
+        }
+    }
+
+    /// Watches the kinds that have come to be, and those no longer that are gone. Nothing waits for
+    /// what is there of a new one: whoever needs to know that something is absent asks afresh.
+    fn follow_kinds(&mut self) {
+        if Arc::ptr_eq(&self.kinds, self.core.world().kinds()) {
+            return;
+        }
+        let (was, is) = (custom(&self.kinds), custom(self.core.world().kinds()));
+        self.kinds = self.core.world().kinds().clone();
+        for kind in is.difference(&was) {
+            self.reflector.add(kind.clone(), Selection::default());
+        }
+        for kind in was.difference(&is) {
+            self.reflector.remove(kind);
+            self.core.forget(kind);
         }
     }
 

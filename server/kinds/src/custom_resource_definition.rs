@@ -1,15 +1,17 @@
-//! CustomResourceDefinition. What it does to the registry is the API's; here it is declared, and
-//! its names, scope and versions are checked.
+//! CustomResourceDefinition: an object that defines a kind.
+
+mod names;
+mod schema;
+mod validation;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1;
 use object::FieldErrors;
+use serde_json::json;
 
-use crate::{
-    Column, Kind, Subresource,
-    parts::{cells, check},
-};
+use crate::{Kind, KindDef, Subresource, custom, registry::Defines};
 
-mod validation;
+/// Keeps a definition until the objects of its kind are gone.
+pub const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
 
 pub struct CustomResourceDefinition;
 
@@ -21,49 +23,53 @@ impl Kind for CustomResourceDefinition {
         &[Subresource::part("status", |stored: &mut v1::CustomResourceDefinition, written| {
             stored.status.clone_from(&written.status);
         })];
-    const COLUMNS: &'static [Column<Self::Object>] = &[cells::created_at()];
     const GENERATION: bool = true;
+    const DEFINES: Option<Defines> = Some(Defines { stamp, kinds });
 
     fn set_defaults(definition: &mut v1::CustomResourceDefinition) {
-        let spec = &mut definition.spec;
-        set_name_defaults(&mut spec.names);
-        if let Some(status) = &mut definition.status
-            && let Some(names) = &mut status.accepted_names
-            && !names.kind.is_empty()
-        {
-            set_name_defaults(names);
-        }
-        let conversion = spec.conversion.get_or_insert_with(|| v1::CustomResourceConversion {
-            strategy: "None".to_owned(),
-            webhook: None,
+        names::set_defaults(&mut definition.spec.names);
+        let conversion = definition.spec.conversion.get_or_insert_with(|| {
+            v1::CustomResourceConversion { strategy: "None".to_owned(), webhook: None }
         });
-        let client = conversion.webhook.as_mut().and_then(|one| one.client_config.as_mut());
-        if let Some(service) = client.and_then(|client| client.service.as_mut()) {
+        let config = conversion.webhook.as_mut().and_then(|hook| hook.client_config.as_mut());
+        if let Some(service) = config.and_then(|config| config.service.as_mut()) {
             service.port.get_or_insert(443);
         }
-        for version in &mut spec.versions {
-            if version.deprecated != Some(true) {
-                version.deprecated = None;
-            }
+        for version in &mut definition.spec.versions {
+            version.deprecated = version.deprecated.filter(|deprecated| *deprecated);
         }
     }
 
     fn prepare_create(definition: &mut v1::CustomResourceDefinition) {
-        let stored = definition.spec.versions.iter().find(|version| version.storage);
-        definition.status = Some(v1::CustomResourceDefinitionStatus {
-            stored_versions: stored.map(|version| vec![version.name.clone()]),
-            ..Default::default()
-        });
+        definition.status = Some(v1::CustomResourceDefinitionStatus::default());
+        note_stored_version(definition);
     }
 
-    fn prepare_update(new: &mut v1::CustomResourceDefinition, old: &v1::CustomResourceDefinition) {
-        // What was ever stored in a version has to be told before the version may go.
-        let Some(stored) = new.spec.versions.iter().find(|version| version.storage) else { return };
-        new.status.clone_from(&old.status);
-        let versions = new.status.get_or_insert_default().stored_versions.get_or_insert_default();
-        if !versions.contains(&stored.name) {
-            versions.push(stored.name.clone());
+    fn prepare_update(
+        definition: &mut v1::CustomResourceDefinition,
+        _old: &v1::CustomResourceDefinition,
+    ) {
+        note_stored_version(definition);
+    }
+
+    /// Its objects go first.
+    fn prepare_delete(definition: &mut v1::CustomResourceDefinition) {
+        let finalizers = definition.metadata.finalizers.get_or_insert_default();
+        if !finalizers.iter().any(|finalizer| finalizer == CLEANUP) {
+            finalizers.push(CLEANUP.to_owned());
         }
+        let now = definition.metadata.deletion_timestamp.clone();
+        let conditions =
+            definition.status.get_or_insert_default().conditions.get_or_insert_default();
+        conditions.retain(|condition| condition.type_ != "Terminating");
+        conditions.push(v1::CustomResourceDefinitionCondition {
+            type_: "Terminating".to_owned(),
+            status: "True".to_owned(),
+            reason: Some("InstanceDeletionPending".to_owned()),
+            message: Some("CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon".to_owned()),
+            last_transition_time: now,
+            ..v1::CustomResourceDefinitionCondition::default()
+        });
     }
 
     fn validate(definition: &v1::CustomResourceDefinition, errors: &mut FieldErrors) {
@@ -75,20 +81,43 @@ impl Kind for CustomResourceDefinition {
         old: &v1::CustomResourceDefinition,
         errors: &mut FieldErrors,
     ) {
-        let conditions = old.status.iter().flat_map(|status| status.conditions.iter().flatten());
-        let mut established = conditions.filter(|condition| condition.type_ == "Established");
-        if established.any(|condition| condition.status == "True") {
-            let (new, old) = (&new.spec, &old.spec);
-            check::immutable(&new.scope, &old.scope, "spec.scope", errors);
-            check::immutable(&new.names.kind, &old.names.kind, "spec.names.kind", errors);
-        }
-        check::immutable(&new.spec.group, &old.spec.group, "spec.group", errors);
-        let (path, plural) = ("spec.names.plural", &new.spec.names.plural);
-        check::immutable(plural, &old.spec.names.plural, path, errors);
+        validation::validate_update(new, old, errors);
     }
 }
 
-fn set_name_defaults(names: &mut v1::CustomResourceDefinitionNames) {
-    check::default_text(&mut names.singular, &names.kind.to_lowercase());
-    check::default_text(&mut names.list_kind, &format!("{}List", names.kind));
+/// Whether a condition is true.
+pub fn is_true(definition: &v1::CustomResourceDefinition, condition: &str) -> bool {
+    let conditions = definition.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.into_iter().any(|c| c.type_ == condition && c.status == "True")
+}
+
+/// The version that is stored from now on is one in which objects may be found.
+fn note_stored_version(definition: &mut v1::CustomResourceDefinition) {
+    let Some(version) = definition.spec.versions.iter().find(|version| version.storage) else {
+        return;
+    };
+    let status = definition.status.get_or_insert_default();
+    let stored = status.stored_versions.get_or_insert_default();
+    if !stored.contains(&version.name) {
+        stored.push(version.name.clone());
+    }
+}
+
+/// What of a definition decides what is served; nothing is, until it is established.
+fn stamp(body: &[u8]) -> String {
+    let Some(definition) = read(body).filter(|definition| is_true(definition, "Established"))
+    else {
+        return String::new();
+    };
+    let names = definition.status.as_ref().and_then(|status| status.accepted_names.as_ref());
+    let ends = definition.metadata.deletion_timestamp.is_some();
+    json!([definition.spec, names, ends]).to_string()
+}
+
+fn kinds(body: &[u8], since: u64) -> Vec<KindDef> {
+    read(body).map_or_else(Vec::new, |definition| custom::declare(&definition, since))
+}
+
+fn read(body: &[u8]) -> Option<v1::CustomResourceDefinition> {
+    serde_json::from_slice(body).ok()
 }

@@ -6,7 +6,7 @@ use k8s_openapi::api::{
 };
 use object::FieldErrors;
 
-use crate::{Column, Field, Kind, Version, column, event::Event, field};
+use crate::{Column, Field, Kind, Version, column, event::Event, field, hub_cell};
 
 const NAME_LENGTH_MAX: usize = 128;
 const NOTE_LENGTH_MAX: usize = 1024;
@@ -17,16 +17,17 @@ impl Kind for EventV1 {
     type Object = Object;
     const SHORT_NAMES: &'static [&'static str] = &["ev"];
     const COLUMNS: &'static [Column<Self::Object>] = &[
-        column("Last Seen", |event: &Object, now| hub_cell(event, now, "Last Seen")),
-        column("Type", |event: &Object, now| hub_cell(event, now, "Type")),
-        column("Reason", |event: &Object, now| hub_cell(event, now, "Reason")),
-        column("Object", |event: &Object, now| hub_cell(event, now, "Object")),
-        column("Subobject", |event: &Object, now| hub_cell(event, now, "Subobject")).wide(),
-        column("Source", |event: &Object, now| hub_cell(event, now, "Source")).wide(),
-        column("Message", |event: &Object, now| hub_cell(event, now, "Message")),
-        column("First Seen", |event: &Object, now| hub_cell(event, now, "First Seen")).wide(),
-        column("Count", |event: &Object, now| hub_cell(event, now, "Count")).wide(),
-        column("Name", |event: &Object, now| hub_cell(event, now, "Name")).wide(),
+        column("Last Seen", |event: &Object, now| hub_cell::<Self>(event, now, "Last Seen")),
+        column("Type", |event: &Object, now| hub_cell::<Self>(event, now, "Type")),
+        column("Reason", |event: &Object, now| hub_cell::<Self>(event, now, "Reason")),
+        column("Object", |event: &Object, now| hub_cell::<Self>(event, now, "Object")),
+        column("Subobject", |event: &Object, now| hub_cell::<Self>(event, now, "Subobject")).wide(),
+        column("Source", |event: &Object, now| hub_cell::<Self>(event, now, "Source")).wide(),
+        column("Message", |event: &Object, now| hub_cell::<Self>(event, now, "Message")),
+        column("First Seen", |event: &Object, now| hub_cell::<Self>(event, now, "First Seen"))
+            .wide(),
+        column("Count", |event: &Object, now| hub_cell::<Self>(event, now, "Count")).wide(),
+        column("Name", |event: &Object, now| hub_cell::<Self>(event, now, "Name")).wide(),
     ];
     const FIELDS: &'static [Field<Self::Object>] = &[
         field("regarding.kind", |event: &Object| of_regarding(event, |about| &about.kind)),
@@ -146,14 +147,6 @@ impl Version for EventV1 {
             type_: event.type_,
         }
     }
-}
-
-/// A cell of the same name in the core group's table.
-fn hub_cell(event: &Object, now: jiff::Timestamp, name: &str) -> serde_json::Value {
-    let column = Event::COLUMNS.iter().find(|column| column.name == name);
-    column.map_or(serde_json::Value::Null, |column| {
-        (column.cell)(&EventV1::to_hub(event.clone()), now)
-    })
 }
 
 fn of_regarding(event: &Object, read: fn(&core::ObjectReference) -> &Option<String>) -> String {

@@ -9,17 +9,18 @@ mod version;
 
 pub use any::{AnyObject, Decoded, Typed, cast, cast_mut};
 pub use codec::Codec;
+pub(crate) use def::name_column;
 pub use def::{ColumnDef, KindDef, PostDef, SubresourceDef, Text};
 pub use subresource::{Destination, Post, Progress, Proxied, ScaleFns, Subresource};
 pub use table::{Column, Field, column, field};
-pub use version::{Conversion, Kept, Version};
+pub use version::{Conversion, Kept, Strategy, Version, hub_cell};
 
 use k8s_openapi::{Metadata, Resource, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use object::{ApiError, FieldErrors};
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::parts::cells;
+use crate::{parts::cells, registry::Defines};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -119,6 +120,8 @@ pub trait Kind: Sized + 'static {
     /// Whether its objects are computed when somebody asks, by a source that the API has for it, and
     /// never stored. Their verbs are `get` and `list` alone.
     const COMPUTED: bool = false;
+    /// The kinds that an object of this kind makes known.
+    const DEFINES: Option<Defines> = None;
 
     /// Seconds a deleted object stays with a deletionTimestamp before it goes (pods), given what
     /// the request asked for; `None` deletes at once.

@@ -4,6 +4,7 @@
 //!
 //! **Invariant:** pure. Adding a kind touches its file and the list, nothing else.
 
+mod custom;
 mod kind;
 mod merge_keys;
 pub mod openapi;
@@ -92,12 +93,14 @@ pub mod validating_webhook_configuration;
 pub mod volume_attachment;
 pub mod volume_attributes_class;
 
+pub use custom::CustomKind;
 pub use kind::{
     Answered, AnyObject, Codec, Column, ColumnDef, Conversion, Decoded, Destination, Field, Kept,
-    Kind, KindDef, Post, PostDef, Progress, Proxied, ScaleFns, Scope, Subresource, SubresourceDef,
-    Text, Typed, Verb, Version, cast, cast_mut, column, field,
+    Kind, KindDef, Post, PostDef, Progress, Proxied, ScaleFns, Scope, Strategy, Subresource,
+    SubresourceDef, Text, Typed, Verb, Version, cast, cast_mut, column, field, hub_cell,
 };
-pub use registry::Registry;
+pub use registry::{Defines, Registry};
+pub use schema::Definitions;
 
 use std::sync::Arc;
 
@@ -176,9 +179,7 @@ kinds! {
     validating_webhook_configuration::ValidatingWebhookConfiguration,
     custom_resource_definition::CustomResourceDefinition,
     priority_class::PriorityClass,
-    lease::Lease,
     runtime_class::RuntimeClass,
-    endpoint_slice::EndpointSlice,
     flow_schema::FlowSchema,
     priority_level_configuration::PriorityLevelConfiguration,
     device_class::DeviceClass,

@@ -1,19 +1,21 @@
 //! OpenAPI v3 documents of a group and version, made from the kinds that are in it. `kubectl`
 //! validates, patches and explains by them.
 
+mod gnostic;
 mod operations;
 mod parameters;
 mod paths;
+mod swagger;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, OnceLock},
 };
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::{KindDef, schema::definitions};
+use crate::{KindDef, Registry, schema::definitions};
 
 /// A kind's group, version and kind as extensions show it.
 pub(crate) fn gvk(group: &str, version: &str, kind: &str) -> Value {
@@ -91,24 +93,124 @@ pub fn index<'a>(documents: impl IntoIterator<Item = (&'a str, &'a str)>) -> Val
     json!({"paths": paths})
 }
 
+/// Path and hash of each group and version that is served.
+pub fn documents(registry: &Registry) -> Vec<(String, String)> {
+    let mut groups: BTreeMap<(&str, &str), Vec<&Arc<KindDef>>> = BTreeMap::new();
+    for def in registry.served() {
+        groups.entry((&def.group, &def.version)).or_default().push(def);
+    }
+    let fingerprint = |path: &str, kinds: &[&Arc<KindDef>]| {
+        let known = builtin().get(path).filter(|_| kinds.iter().all(|def| def.custom.is_none()));
+        known.cloned().unwrap_or_else(|| fingerprint(kinds))
+    };
+    groups
+        .into_iter()
+        .map(|((group, version), kinds)| {
+            let path = path(group, version);
+            let hash = fingerprint(&path, &kinds);
+            (path, hash)
+        })
+        .collect()
+}
+
+/// The document at a path, as of now; `None` if nothing is served there.
+pub fn document_at(registry: &Registry, wanted: &str) -> Option<Vec<u8>> {
+    let (_, rest) = wanted.split_once('/')?;
+    let (group, version) = rest.split_once('/').unwrap_or(("", rest));
+    if path(group, version) != wanted || !registry.serves(group, version) {
+        return None;
+    }
+    let is_in = |def: &&Arc<KindDef>| (&*def.group, &*def.version) == (group, version);
+    Some(document(group, version, &registry.served().filter(is_in).collect::<Vec<_>>()))
+}
+
+/// Everything in one document of OpenAPI 2, as JSON or in gnostic's protobuf. It is made part by
+/// part, so that it never stands in memory as a tree.
+pub fn swagger(registry: &Registry, as_protobuf: bool) -> Vec<u8> {
+    let head = json!({
+        "swagger": "2.0",
+        "info": {"title": "Longshore", "version": env!("CARGO_PKG_VERSION")},
+    });
+    let mut seen = BTreeSet::new();
+    let (mut paths, mut definitions) = (Vec::new(), Vec::new());
+    for (path, _) in documents(registry) {
+        let document = document_at(registry, &path).unwrap_or_default();
+        let part = swagger::Part::of(serde_json::from_slice(&document).unwrap_or_default());
+        for (path, item) in &part.paths {
+            if as_protobuf {
+                gnostic::add_path(&mut paths, path, item);
+            } else {
+                add_json(&mut paths, path, item);
+            }
+        }
+        for (name, schema) in &part.definitions {
+            // Each document has what it needs of the common ones.
+            if seen.insert(name.clone()) {
+                if as_protobuf {
+                    gnostic::add_definition(&mut definitions, name, schema);
+                } else {
+                    add_json(&mut definitions, name, schema);
+                }
+            }
+        }
+    }
+    if as_protobuf {
+        return gnostic::join(gnostic::head(&head), &paths, &definitions);
+    }
+    let mut out = head.to_string().into_bytes();
+    out.pop();
+    for (name, part) in [("paths", paths), ("definitions", definitions)] {
+        out.extend_from_slice(format!(r#","{name}":{{"#).as_bytes());
+        out.extend_from_slice(&part);
+        out.push(b'}');
+    }
+    out.push(b'}');
+    out
+}
+
+fn add_json(out: &mut Vec<u8>, name: &str, value: &Value) {
+    if !out.is_empty() {
+        out.push(b',');
+    }
+    out.extend_from_slice(format!("{}:{value}", Value::from(name)).as_bytes());
+}
+
 /// Path and hash of each built-in group and version. The documents themselves are made again when
 /// they are asked for: clients keep them, and they are large.
-pub fn builtin() -> &'static [(String, String)] {
-    static BUILTIN: OnceLock<Vec<(String, String)>> = OnceLock::new();
+fn builtin() -> &'static BTreeMap<String, String> {
+    static BUILTIN: OnceLock<BTreeMap<String, String>> = OnceLock::new();
     BUILTIN.get_or_init(|| {
+        let registry = Registry::builtin();
         let groups: BTreeSet<_> =
-            crate::all().iter().map(|def| (&*def.group, &*def.version)).collect();
+            registry.all().iter().map(|def| path(&def.group, &def.version)).collect();
         groups
             .into_iter()
-            .map(|(group, version)| (path(group, version), hash(&builtin_document(group, version))))
+            .filter_map(|path| {
+                let document = document_at(registry, &path)?;
+                Some((path, hash(&document)))
+            })
             .collect()
     })
 }
 
-/// The document of a built-in group and version.
-pub fn builtin_document(group: &str, version: &str) -> Vec<u8> {
-    let is_in = |def: &&Arc<KindDef>| (&*def.group, &*def.version) == (group, version);
-    document(group, version, &crate::all().iter().filter(is_in).collect::<Vec<_>>())
+/// What changes whenever a document does that holds custom kinds; cheaper than the document.
+fn fingerprint(kinds: &[&Arc<KindDef>]) -> String {
+    let mut told = env!("CARGO_PKG_VERSION").to_owned();
+    for def in kinds {
+        let subresources: Vec<&str> = def.subresources.iter().map(|sub| sub.name).collect();
+        let schema = def.custom.as_ref().map(|custom| custom.written());
+        let said = json!([
+            def.definition,
+            def.plural,
+            def.list_kind,
+            def.is_namespaced(),
+            def.verbs.len(),
+            subresources,
+            schema,
+        ]);
+        told.push_str(&said.to_string());
+    }
+    hash(told.as_bytes())
 }
 
 fn mark(schemas: &mut Map<String, Value>, name: &str, gvk: &Value) {

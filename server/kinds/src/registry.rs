@@ -6,9 +6,26 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use object::KindName;
+use object::{Key, KindName};
 
 use crate::{KindDef, Text, Version};
+
+/// The kinds that objects of some kind define.
+#[derive(Clone, Copy)]
+pub struct Defines {
+    /// What of an object decides what it defines; empty while it defines nothing. As long as it
+    /// stays the same the kinds do.
+    pub stamp: fn(body: &[u8]) -> String,
+    /// The kinds, given the revision from which on they are such.
+    pub kinds: fn(body: &[u8], since: u64) -> Vec<KindDef>,
+}
+
+/// The kinds that one object defines.
+#[derive(Clone)]
+struct Defined {
+    stamp: String,
+    kinds: Vec<Arc<KindDef>>,
+}
 
 /// What is served, by the words that requests and objects use for it.
 #[derive(Clone, Default)]
@@ -20,6 +37,8 @@ pub struct Registry {
     stored: BTreeMap<KindName, Arc<KindDef>>,
     /// The stored versions by group and kind.
     kinds: BTreeMap<Text, BTreeMap<Text, Arc<KindDef>>>,
+    /// What was defined at run time, by the defining object.
+    defined: BTreeMap<Key, Defined>,
 }
 
 impl Registry {
@@ -37,10 +56,34 @@ impl Registry {
         registry
     }
 
+    /// The table after an object was written or removed; `None` when nothing is served otherwise.
+    pub fn after(&self, key: &Key, revision: u64, body: Option<&[u8]>) -> Option<Self> {
+        let defines = Self::builtin().find(&key.kind)?.defines?;
+        let stamp = body.map(defines.stamp).unwrap_or_default();
+        let known = self.defined.get(key).map_or("", |defined| &defined.stamp);
+        if stamp == known {
+            return None;
+        }
+        let mut defined = self.defined.clone();
+        match body.filter(|_| !stamp.is_empty()) {
+            Some(body) => {
+                let kinds = (defines.kinds)(body, revision).into_iter().map(Arc::new).collect();
+                defined.insert(key.clone(), Defined { stamp, kinds });
+            }
+            None => drop(defined.remove(key)),
+        }
+        let custom = defined.values().flat_map(|defined| &defined.kinds);
+        let mut registry = Self::new(Self::builtin().all.iter().chain(custom).cloned());
+        registry.defined = defined;
+        Some(registry)
+    }
+
     fn add(&mut self, def: Arc<KindDef>) {
-        let versions = self.served.entry(def.group.clone()).or_default();
-        let kinds = versions.entry(def.version.clone()).or_default();
-        kinds.insert(def.plural.clone(), def.clone());
+        if def.is_served() {
+            let versions = self.served.entry(def.group.clone()).or_default();
+            let kinds = versions.entry(def.version.clone()).or_default();
+            kinds.insert(def.plural.clone(), def.clone());
+        }
         if def.is_stored() {
             self.stored.insert(def.name.clone(), def.clone());
             let of_group = self.kinds.entry(def.group.clone()).or_default();
@@ -49,14 +92,24 @@ impl Registry {
         self.all.push(def);
     }
 
-    /// Every kind in every version that is served, in the order of discovery.
+    /// Every kind in every version, in the order of discovery.
     pub fn all(&self) -> &[Arc<KindDef>] {
         &self.all
+    }
+
+    /// Every kind in every version that requests may name, in the order of discovery.
+    pub fn served(&self) -> impl Iterator<Item = &Arc<KindDef>> {
+        self.all.iter().filter(|def| def.is_served())
     }
 
     /// Every kind once, in the version that is stored.
     pub fn stored(&self) -> impl Iterator<Item = &Arc<KindDef>> {
         self.all.iter().filter(|def| def.is_stored())
+    }
+
+    /// Every kind once that objects define, in the version that is stored.
+    pub fn custom(&self) -> impl Iterator<Item = &Arc<KindDef>> {
+        self.defined.values().flat_map(|defined| &defined.kinds).filter(|def| def.is_stored())
     }
 
     /// The stored version of a kind, by the name under which it is stored.

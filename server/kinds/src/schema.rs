@@ -7,13 +7,15 @@ mod convert;
 pub(crate) mod definitions;
 mod read;
 
-pub use check::{FieldValidation, check_body, check_patched};
-pub use conform::{conform, missing};
+pub use check::{FieldValidation, check_body, check_patched, missing};
+pub use conform::conform;
+pub use definitions::Definitions;
 pub use read::{Body, read_json, read_yaml};
 
 use std::sync::OnceLock;
 
 use object::schema::{Schema, Types};
+use serde_json::{Map, Value};
 
 use crate::KindDef;
 
@@ -32,8 +34,23 @@ fn builtin() -> &'static Types {
 }
 
 /// The type of a kind's objects.
-pub fn of(def: &KindDef) -> Schema<'static> {
-    builtin().schema(&def.definition).unwrap_or_else(Schema::untyped)
+pub fn of(def: &KindDef) -> Schema<'_> {
+    match &def.custom {
+        Some(custom) => custom.schema(),
+        None => builtin().schema(&def.definition).unwrap_or_else(Schema::untyped),
+    }
+}
+
+/// The type of every object's metadata.
+pub(crate) fn object_meta() -> Schema<'static> {
+    builtin().schema(&crate::openapi::meta("ObjectMeta")).unwrap_or_else(Schema::untyped)
+}
+
+/// Types made of definitions that refer to each other.
+pub(crate) fn types_of(definitions: &Map<String, Value>) -> Types {
+    let mut types = Types::default();
+    convert::add(&mut types, definitions);
+    types
 }
 
 #[cfg(test)]

@@ -212,6 +212,8 @@ pub enum Problem {
     Required,
     Duplicate(Value),
     Invalid(Value),
+    /// A value of the wrong type.
+    TypeInvalid(Value),
     NotFound(Value),
     NotSupported(Value),
     Forbidden,
@@ -225,6 +227,7 @@ impl FieldError {
             Problem::Required => "FieldValueRequired",
             Problem::Duplicate(_) => "FieldValueDuplicate",
             Problem::Invalid(_) => "FieldValueInvalid",
+            Problem::TypeInvalid(_) => "FieldValueTypeInvalid",
             Problem::NotFound(_) => "FieldValueNotFound",
             Problem::NotSupported(_) => "FieldValueNotSupported",
             Problem::Forbidden => "FieldValueForbidden",
@@ -239,7 +242,9 @@ impl FieldError {
             Problem::Required if detail.is_empty() => "Required value".to_owned(),
             Problem::Required => format!("Required value: {detail}"),
             Problem::Duplicate(value) => format!("Duplicate value: {value}"),
-            Problem::Invalid(value) => format!("Invalid value: {value}: {detail}"),
+            Problem::Invalid(value) | Problem::TypeInvalid(value) => {
+                format!("Invalid value: {value}: {detail}")
+            }
             Problem::NotFound(value) => format!("Not found: {value}"),
             Problem::NotSupported(value) => format!("Unsupported value: {value}: {detail}"),
             Problem::Forbidden => format!("Forbidden: {detail}"),

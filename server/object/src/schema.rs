@@ -28,6 +28,8 @@ pub struct Definition {
     pub fields: Vec<Field>,
     /// Whether it is owned and replaced as a whole.
     pub atomic: bool,
+    /// Whether it may hold fields that are not declared.
+    pub open: bool,
 }
 
 impl Definition {
@@ -149,8 +151,10 @@ impl<'a> Schema<'a> {
     /// object does not have.
     pub fn child(&self, name: &str) -> Option<Self> {
         if let Some(definition) = self.definition() {
-            let field = definition.field(name)?;
-            return Some(Self { node: &field.node, field: Some(field), ..*self });
+            return match definition.field(name) {
+                Some(field) => Some(Self { node: &field.node, field: Some(field), ..*self }),
+                None => definition.open.then(Self::untyped),
+            };
         }
         match self.node {
             Node::Map { values, .. } => Some(Self { node: values, field: None, ..*self }),

@@ -5,6 +5,7 @@ pub mod certificate_cleaner;
 pub mod certificate_signing;
 pub mod cluster_role_aggregation;
 pub mod cron_job;
+pub mod custom_resource_definition;
 pub mod daemon_set;
 pub mod deployment;
 pub mod disruption;
@@ -70,4 +71,5 @@ pub static CONTROLLERS: &[Controller] = &[
     certificate_approval::CONTROLLER,
     certificate_signing::CONTROLLER,
     certificate_cleaner::CONTROLLER,
+    custom_resource_definition::CONTROLLER,
 ];

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kinds::Registry;
 use object::{Key, OwnerRef, selector::LabelSelector};
 use serde_json::{Value, json};
 
@@ -22,10 +23,19 @@ pub fn controller_reference(owner: &Entry) -> OwnerReference {
 }
 
 /// The key of an owner: owners stand in their object's namespace or in none. `None` for a kind
-/// that we do not know, and for an owner in a namespace of an object that is in none.
+/// that is not built in, and for an owner in a namespace of an object that is in none.
 pub fn owner_key(owner: &OwnerRef, namespace: &str) -> Option<Key> {
+    key_among(Registry::builtin(), owner, namespace)
+}
+
+/// As [`owner_key`], for owners of kinds that users define, too.
+pub fn any_owner_key(world: &World, owner: &OwnerRef, namespace: &str) -> Option<Key> {
+    key_among(world.kinds(), owner, namespace)
+}
+
+fn key_among(kinds: &Registry, owner: &OwnerRef, namespace: &str) -> Option<Key> {
     let group = owner.api_version.split_once('/').map_or("", |(group, _)| group);
-    let def = kinds::Registry::builtin().find_stored(group, &owner.kind)?;
+    let def = kinds.find_stored(group, &owner.kind)?;
     let namespace = if def.is_namespaced() { namespace } else { "" };
     let is_possible = def.is_namespaced() != namespace.is_empty();
     is_possible.then(|| Key::new(def.name.clone(), namespace, &owner.name))

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use object::{ApiError, Key};
+use object::{ApiError, Key, KindName};
 use serde_json::Value;
 
 use crate::world::{Change, World};
@@ -105,9 +105,10 @@ pub enum Action {
         key: Key,
         uid: Option<Arc<str>>,
     },
-    /// The same for everything in a namespace.
+    /// The same for all objects of some kinds, in a namespace or, if it is empty, anywhere.
     Empty {
         namespace: Arc<str>,
+        kinds: Vec<KindName>,
     },
     /// Has the authority sign what an approved CertificateSigningRequest asks for, and writes the
     /// certificate into its status; `request` is the whole object with its resourceVersion.
@@ -188,7 +189,11 @@ impl fmt::Display for Action {
             Self::Evict { pod, .. } => write!(f, "evict {pod}"),
             Self::Read { path } => write!(f, "read {path}"),
             Self::Absent { key, .. } => write!(f, "only if absent {key}"),
-            Self::Empty { namespace } => write!(f, "only if empty {namespace}"),
+            Self::Empty { namespace, kinds } if namespace.is_empty() => {
+                let kinds: Vec<&str> = kinds.iter().map(|kind| &**kind).collect();
+                write!(f, "only if empty {}", kinds.join(" "))
+            }
+            Self::Empty { namespace, .. } => write!(f, "only if empty {namespace}"),
             Self::IssueToken { account, secret, .. } => {
                 write!(f, "issue token of {account} into {secret}")
             }

@@ -41,7 +41,7 @@ impl Lab {
 
     /// Writes an object as it is, filling in what the API fills in.
     pub(crate) fn put(&mut self, mut object: Value) -> Key {
-        let key = key_of(&object);
+        let key = key_of(&self.world, &object);
         let meta = &mut object["metadata"];
         if meta["uid"].is_null() {
             self.uids += 1;
@@ -187,8 +187,12 @@ impl Lab {
                 let found = self.world.entry(key).is_some_and(|entry| is_meant(&entry.meta.uid));
                 if found { Err(format!("{key} is there")) } else { Ok(None) }
             }
-            Action::Empty { namespace } => {
-                let found = self.world.all().any(|entry| entry.key.namespace == *namespace);
+            Action::Empty { namespace, kinds } => {
+                let is_in = |entry: &Arc<crate::Entry>| {
+                    namespace.is_empty() || entry.key.namespace == *namespace
+                };
+                let mut all = self.world.all().filter(|entry| kinds.contains(&entry.key.kind));
+                let found = all.any(is_in);
                 if found { Err(format!("{namespace} is not empty")) } else { Ok(None) }
             }
             Action::Sign { key, request } => self.write(key, own, request, |object| {
@@ -274,12 +278,12 @@ impl Lab {
     }
 }
 
-fn key_of(object: &Value) -> Key {
+fn key_of(world: &World, object: &Value) -> Key {
     let api_version = object["apiVersion"].as_str().unwrap();
     let kind = object["kind"].as_str().unwrap();
-    let def = kinds::all()
-        .iter()
-        .find(|def| def.api_version == api_version && def.kind == kind)
+    let def = world
+        .kinds()
+        .find_kind(api_version, kind)
         .unwrap_or_else(|| panic!("{api_version} {kind} is unknown"));
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let meta = &object["metadata"];

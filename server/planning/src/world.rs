@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use imbl::{OrdMap, OrdSet};
 use k8s_openapi::Resource;
-use kinds::{Kind, Text};
+use kinds::{Kind, Registry, Text};
 use object::{Key, KindName, selector::LabelSelector};
 
 use labels::{demand_name, demands, held_name, index_name, is_nothing, label_names, orphaned};
@@ -17,8 +17,10 @@ use labels::{demand_name, demands, held_name, index_name, is_nothing, label_name
 pub use entry::{Change, Entry};
 pub use summary::{DnsName, HostPort, NamedPort, NodeSummary, Phase, PodSummary};
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct World {
+    /// The kinds that are known, those among them that objects of this world define.
+    kinds: Arc<Registry>,
     objects: OrdMap<Key, Arc<Entry>>,
     by_owner: OrdSet<(Arc<str>, Key)>,
     /// Uid of an owner and a finalizer in one, key: what a controller has yet to account for.
@@ -32,7 +34,26 @@ pub struct World {
     revisions: OrdMap<KindName, u64>,
 }
 
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            kinds: Registry::builtin().clone(),
+            objects: OrdMap::default(),
+            by_owner: OrdSet::default(),
+            held: OrdSet::default(),
+            by_field: OrdSet::default(),
+            by_label: OrdSet::default(),
+            by_demand: OrdSet::default(),
+            revisions: OrdMap::default(),
+        }
+    }
+}
+
 impl World {
+    pub fn kinds(&self) -> &Arc<Registry> {
+        &self.kinds
+    }
+
     /// Takes an object in (`Some`) or out (`None`) and says what changed. A body that is older than
     /// what is there changes nothing.
     pub fn apply(&mut self, key: Key, revision: u64, body: Option<Bytes>) -> Option<Change> {
@@ -41,6 +62,9 @@ impl World {
             return None;
         }
         self.reach(&key.kind, revision);
+        if let Some(kinds) = self.kinds.after(&key, revision, body.as_deref()) {
+            self.kinds = Arc::new(kinds);
+        }
         let new = match body {
             Some(body) => Some(Arc::new(Entry::new(key.clone(), revision, body)?)),
             None => None,

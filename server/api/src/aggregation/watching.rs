@@ -49,12 +49,10 @@ pub(crate) async fn look_after(api: Weak<Api>) {
 impl Api {
     /// Every version that is served here has its APIService.
     async fn keep_local(self: &Arc<Self>) {
-        let registry = self.registry();
-        let served: BTreeSet<(String, String)> = registry
-            .all()
-            .iter()
-            .map(|def| (def.group.to_string(), def.version.to_string()))
-            .collect();
+        // The server is shutting down.
+        let Ok(registry) = self.registry().await else { return };
+        let served: BTreeSet<(String, String)> =
+            registry.served().map(|def| (def.group.to_string(), def.version.to_string())).collect();
         let kind = Some(API_SERVICES.into());
         let snapshot = self.store.snapshot(&Range { kind, ..Range::default() });
         let stored = snapshot.items.iter().map(|item| (&*item.key.name, &*item.body));

@@ -25,7 +25,7 @@ impl Api {
         }
         self.authorize(&incoming.user, &Attributes::path("get", path)).await?;
         Ok(match document {
-            Route::Discovery(asked) => self.discover(incoming, &asked)?,
+            Route::Discovery(asked) => self.discover(incoming, &asked).await?,
             Route::Version => respond::json(StatusCode::OK, &discovery::version()),
             Route::Health { probe, check } => {
                 self.probe(&probe, check.as_deref(), &incoming.query).await
@@ -44,26 +44,32 @@ impl Api {
                 });
                 respond::json(StatusCode::OK, &configuration)
             }
-            Route::OpenApiV2 => openapi::v2(),
+            Route::OpenApiV2 => {
+                let (accept, known) =
+                    (incoming.header(header::ACCEPT), incoming.headers.get(header::IF_NONE_MATCH));
+                openapi::v2(&*self.registry().await?, accept, known)
+            }
             Route::OpenApi(None) => {
+                let registry = self.registry().await?;
                 let schemas = self.discovered.schemas(&self.remotes());
-                openapi::index(&schemas, incoming.headers.get(header::IF_NONE_MATCH))
+                let known = incoming.headers.get(header::IF_NONE_MATCH);
+                openapi::index(&registry, &schemas, known)
             }
             Route::OpenApi(Some(path)) => {
                 let known = incoming.headers.get(header::IF_NONE_MATCH);
-                openapi::document(&path, &incoming.query, known)?
+                openapi::document(&*self.registry().await?, &path, &incoming.query, known)?
             }
             Route::Target(_) => return Err(resolve::nowhere()),
         })
     }
 
     /// What is served here, and behind it what is served elsewhere.
-    fn discover(
+    async fn discover(
         &self,
         incoming: &Incoming<'_>,
         asked: &Discovery,
     ) -> Result<Response<Bytes>, ApiError> {
-        let (registry, remotes) = (self.registry(), self.remotes());
+        let (registry, remotes) = (self.registry().await?, self.remotes());
         let version = negotiate::accept_discovery(incoming.header(header::ACCEPT));
         let known = incoming.headers.get(header::IF_NONE_MATCH);
         let (core, version) = match (asked, version) {

@@ -133,8 +133,8 @@ impl Api {
     ) -> Result<Answer, ApiError> {
         let view = incoming.view()?;
         let options = ListOptions::read(&incoming.query)?;
-        let lines = match self.watch(target, &options).await {
-            Ok(seen) => watch_lines::lines(self.clone(), target.def.clone(), seen, view),
+        let lines = match self.clone().watch_in_version(target, &options).await {
+            Ok(seen) => watch_lines::lines(target.def.clone(), seen, view),
             // A revision that is gone, or not there yet, is told within the stream.
             Err(error) if matches!(error.reason, Reason::Expired | Reason::Timeout) => {
                 watch_lines::failed(&error)

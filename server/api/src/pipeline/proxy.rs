@@ -52,7 +52,8 @@ impl<'t> Asked<'t> {
 impl Api {
     /// Whether requests to a path are passed on, so that their bodies are streamed.
     pub fn passes_on(&self, path: &str) -> bool {
-        let route = resolve::resolve(&self.registry(), path);
+        // Kinds that users define have nothing that is passed on.
+        let route = resolve::resolve(kinds::Registry::builtin(), path);
         matches!(route, Ok(Route::Target(target)) if target.proxied().is_some())
             || self.remote_of(path).is_some()
     }

@@ -9,12 +9,7 @@ use planning::access::User;
 use serde_json::Value;
 
 use super::incoming::Incoming;
-use crate::{
-    Answer, Api,
-    audit::Origin,
-    query::Query,
-    resolve::{self, Route},
-};
+use crate::{Answer, Api, audit::Origin, query::Query, resolve::Route};
 
 impl Api {
     pub(crate) async fn read_path(
@@ -36,7 +31,7 @@ impl Api {
             origin: Origin::default(),
             trail: None,
         };
-        let answer = match resolve::resolve(&self.registry(), uri.path())? {
+        let answer = match self.resolve(uri.path()).await? {
             Route::Target(target) => self.handle_target(incoming, target).await?,
             document => Answer::Full(self.handle_document(&incoming, uri.path(), document).await?),
         };

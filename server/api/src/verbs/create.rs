@@ -102,7 +102,7 @@ impl Api {
         }
         let _turn = self.turn(admission, &key.namespace).await?;
         let claims = self.claim(admission, &mut *sent.object).await?;
-        let body = admit::encode(sent.object.to_value());
+        let body = self.to_kept(&target.def, sent.object.to_value()).await?;
         let own = Write { key: key.clone(), expected: Expected::Absent, body: Some(body.clone()) };
         let writes = std::iter::once(own).chain(claims).collect();
         let committed = self.commit(key, writes, writer.options).await;

@@ -154,7 +154,8 @@ impl Api {
         loop {
             attempts += 1;
             let current = self.read(&key, false).await?;
-            let mut object = admit::decode_stored(&target.def, &current.body)?;
+            let worked = self.in_hub(&target.def, current.clone()).await?;
+            let mut object = admit::decode_stored(&target.def, &worked.body)?;
             request.check(&key, &current, object.metadata().uid.as_deref().unwrap_or_default())?;
             let admission = Admission { user: writer.user, def, subresource, old: None };
             self.check_deletion(admission, &*object).await?;
@@ -171,7 +172,10 @@ impl Api {
             if !gone && value == before {
                 return Ok(Deleted::Marked(Stored::clone(&current)));
             }
-            let body = (!gone).then(|| admit::encode(value));
+            let body = match gone {
+                true => None,
+                false => Some(self.to_kept(&target.def, value).await?),
+            };
             let expected = Expected::Revision(current.revision);
             let mut writes = vec![Write { key: key.clone(), expected, body: body.clone() }];
             writes.extend(spent);

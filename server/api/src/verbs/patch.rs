@@ -14,6 +14,7 @@ use crate::{
     Api,
     admit::{self, meta},
     body::check_kind,
+    negotiate::unsupported,
     query::refuse,
     resolve::Target,
 };
@@ -75,6 +76,13 @@ impl Api {
         target: &Target,
         patch: &Patch,
     ) -> Result<Written, ApiError> {
+        if target.def.custom.is_some() && matches!(patch, Patch::Strategic(_)) {
+            return Err(unsupported(&[
+                "application/json-patch+json",
+                "application/merge-patch+json",
+                "application/apply-patch+yaml",
+            ]));
+        }
         if target.sub().is_some_and(|sub| sub.scales) {
             return self.patch_scale(writer, target, patch).await;
         }

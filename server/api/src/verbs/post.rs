@@ -53,7 +53,7 @@ impl Api {
             return Err(ApiError::bad_request("metadata.name is required"));
         }
         let key = Key::new(kind, &target.namespace, name);
-        let target = Target::of_key(&self.registry(), &key, subresource)?;
+        let target = self.target(&key, subresource).await?;
         let sub = target.sub().ok_or_else(nowhere)?;
         self.post(writer, &target, sub, body).await
     }

@@ -1,10 +1,11 @@
 //! `scale`: the replicas of an object of any kind that declares them, as `autoscaling/v1 Scale`.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use kinds::{AnyObject, parts::cells, schema::Body};
 use object::{ApiError, FieldErrors, schema::Schema};
 use serde_json::{Value, json};
-use store::Stored;
 
 use super::{Writer, Written, patch::Patch, update::Draft};
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
 impl Api {
     pub(crate) async fn get_scale(&self, target: &Target) -> Result<Value, ApiError> {
         let stored = self.read(&target.key(), false).await?;
+        let stored = self.in_hub(&target.def, stored).await?;
         let object = admit::decode_stored(&target.def, &stored.body)?;
         show(&*object, stored.revision)
     }
@@ -29,7 +31,7 @@ impl Api {
     ) -> Result<Written, ApiError> {
         let written =
             self.change(writer, target, |_, old| draft(target, old, body.value.clone())).await?;
-        shown(target, written)
+        self.shown_scale(target, written).await
     }
 
     pub(crate) async fn patch_scale(
@@ -50,7 +52,18 @@ impl Api {
                 Ok(draft)
             })
             .await?;
-        shown(target, written)
+        self.shown_scale(target, written).await
+    }
+}
+
+impl Api {
+    async fn shown_scale(&self, target: &Target, written: Written) -> Result<Written, ApiError> {
+        let (Written::Created(stored) | Written::Changed(stored)) = written else {
+            return Ok(written);
+        };
+        let stored = self.in_hub(&target.def, Arc::new(stored)).await?;
+        let object = admit::decode_stored(&target.def, &stored.body)?;
+        Ok(Written::Answered(show(&*object, stored.revision)?))
     }
 }
 
@@ -78,15 +91,6 @@ fn draft(target: &Target, old: &dyn AnyObject, mut scale: Value) -> Result<Draft
     object.metadata_mut().resource_version = text("resourceVersion").map(str::to_owned);
     object.metadata_mut().uid = text("uid").map(str::to_owned);
     Draft::new(target, Sent::whole(object))
-}
-
-fn shown(target: &Target, written: Written) -> Result<Written, ApiError> {
-    let (Written::Created(stored) | Written::Changed(stored)) = written else {
-        return Ok(written);
-    };
-    let Stored { body, revision, .. } = stored;
-    let object = admit::decode_stored(&target.def, &body)?;
-    Ok(Written::Answered(show(&*object, revision)?))
 }
 
 pub(crate) fn show(object: &dyn AnyObject, revision: u64) -> Result<Value, ApiError> {

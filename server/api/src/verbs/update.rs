@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kinds::{AnyObject, schema::Body};
+use kinds::{AnyObject, KindDef, schema::Body};
 use object::{ApiError, Key};
 use planning::{admission::held, dynamic_admission::Operation};
 use serde_json::Value;
@@ -14,6 +14,7 @@ use crate::{
     admit::{self, Admission, Sent, meta},
     dynamic_admission::{Before, Event},
     resolve::Target,
+    versions::is_as_kept,
 };
 
 /// How often a change without a precondition of its own is tried on a newer object.
@@ -80,7 +81,9 @@ impl Api {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let current = self.read(&key, false).await?;
+            let kept = self.read(&key, false).await?;
+            let is_kept_so = is_as_kept(&target.def, &kept.body);
+            let current = self.in_hub(&target.def, kept).await?;
             let old = admit::decode_stored(&target.def, &current.body)?;
             let draft = make(&current, &*old)?;
             check_preconditions(&key, &current, &*old, &draft)?;
@@ -89,9 +92,11 @@ impl Api {
             let Target { subresource, .. } = target;
             let admission = Admission { user: writer.user, def, subresource, old: Some(&*old) };
             let _turn = self.turn(admission, &key.namespace).await?;
-            let writes = self.prepare(writer, target, &current, &*old, draft).await?;
+            let current = (&*current, is_kept_so);
+            let writes = self.prepare(writer, target, current, &*old, draft).await?;
+            let current = current.0;
             let Some(own) = writes.first() else {
-                return Ok(Written::Changed(Stored::clone(&current)));
+                return Ok(Written::Changed(Stored::clone(current)));
             };
             let body = own.body.clone().unwrap_or_else(|| current.body.clone());
             match self.commit(&key, writes, writer.options).await {
@@ -109,7 +114,7 @@ impl Api {
         &self,
         writer: &Writer<'_>,
         target: &Target,
-        current: &Stored,
+        (current, is_kept_so): (&Stored, bool),
         old: &dyn AnyObject,
         draft: Draft,
     ) -> Result<Vec<Write>, ApiError> {
@@ -131,14 +136,14 @@ impl Api {
             sent.object.prepare_update(old, subresource);
             self.admit(admission, &mut sent.object).await?;
         }
-        if def.generation && differs_beyond_status(&sent.object.to_value(), &old_value) {
+        if def.generation && is_news(def, &sent.object.to_value(), &old_value) {
             let generation = sent.object.metadata().generation.unwrap_or(0);
             sent.object.metadata_mut().generation = Some(generation + 1);
         }
         admit::validate(def, &sent, Some((old, subresource)))?;
         writer.note(self.review(admission, &*sent.object).await?);
         self.validate_dynamically(&event, writer, before, &*sent.object).await?;
-        if sent.object.to_value() == old_value {
+        if is_kept_so && sent.object.to_value() == old_value {
             return Ok(Vec::new());
         }
         let expected = Expected::Revision(current.revision);
@@ -148,7 +153,7 @@ impl Api {
             return Ok(std::iter::once(own).chain(releases(old)).collect());
         }
         let claims = self.claim(admission, &mut *sent.object).await?;
-        let body = Some(admit::encode(sent.object.to_value()));
+        let body = Some(self.to_kept(&target.def, sent.object.to_value()).await?);
         Ok(std::iter::once(Write { key, expected, body }).chain(claims).collect())
     }
 }
@@ -187,12 +192,15 @@ pub(crate) fn releases(object: &dyn AnyObject) -> impl Iterator<Item = Write> + 
     held(object).into_iter().map(admit::release)
 }
 
-/// Whether anything but metadata and status differs: what `generation` counts.
-fn differs_beyond_status(new: &Value, old: &Value) -> bool {
+/// Whether anything but metadata, and status where it is a part of its own, differs: what
+/// `generation` counts.
+fn is_news(def: &KindDef, new: &Value, old: &Value) -> bool {
+    let has_status = def.custom.is_none() || def.subresources.iter().any(|s| s.name == "status");
     let parts = |value: &Value| {
         let mut parts = value.as_object().cloned().unwrap_or_default();
-        for part in ["metadata", "status"] {
-            parts.remove(part);
+        parts.remove("metadata");
+        if has_status {
+            parts.remove("status");
         }
         parts
     };

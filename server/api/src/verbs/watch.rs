@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt, stream};
+use kinds::Kept;
 use object::ApiError;
 use store::{Change, Snapshot, StoreError, Stored, WatchEvent, WatchStream};
 
@@ -25,6 +26,24 @@ pub(crate) enum Seen {
 pub(crate) type SeenStream = stream::BoxStream<'static, Result<Seen, ApiError>>;
 
 impl Api {
+    /// Opens a watch that tells of objects in the version of the target.
+    pub(crate) async fn watch_in_version(
+        self: Arc<Self>,
+        target: &Target,
+        options: &ListOptions,
+    ) -> Result<SeenStream, ApiError> {
+        let seen = self.watch(target, options).await?;
+        if matches!(target.def.kept, Kept::Own) {
+            return Ok(seen);
+        }
+        let def = target.def.clone();
+        let shown = seen.then(move |event| {
+            let (api, def) = (self.clone(), def.clone());
+            async move { api.seen_in_version(&def, event?).await }
+        });
+        Ok(shown.boxed())
+    }
+
     /// Opens a watch. A revision that is compacted or not there yet fails at once.
     pub(crate) async fn watch(
         &self,

@@ -9,6 +9,7 @@ mod backends;
 mod bad_input;
 mod conformance;
 mod credentials;
+mod custom_resources;
 mod dialing;
 mod harness;
 mod in_process;

@@ -24,6 +24,8 @@ pub trait AnyObject: Any + Send + Sync {
     /// Turns a written object into the one to store: `subresource` empty for the main resource.
     fn prepare_update(&mut self, old: &dyn AnyObject, subresource: &str);
     fn validate(&self, errors: &mut FieldErrors);
+    /// What is wrong with an object that is new, beside the rest.
+    fn validate_new(&self, errors: &mut FieldErrors);
     fn validate_update(&self, old: &dyn AnyObject, errors: &mut FieldErrors);
     /// As [`Self::validate_update`], of a write to a subresource.
     fn validate_part(&self, old: &dyn AnyObject, subresource: &str, errors: &mut FieldErrors) {
@@ -110,6 +112,7 @@ impl<K: Kind> AnyObject for Typed<K> {
     fn validate(&self, errors: &mut FieldErrors) {
         K::validate(&self.0, errors);
     }
+    fn validate_new(&self, _errors: &mut FieldErrors) {}
     fn validate_update(&self, old: &dyn AnyObject, errors: &mut FieldErrors) {
         K::validate_update(&self.0, Self::of(old), errors);
     }

@@ -2,11 +2,10 @@
 
 use std::marker::PhantomData;
 
-use schemars::SchemaGenerator;
 use serde_json::Value;
 
 use super::{Decoded, Kind, Typed};
-use crate::schema::definitions::register;
+use crate::schema::Definitions;
 
 /// What reads a kind's objects.
 pub trait Codec: Send + Sync {
@@ -14,8 +13,8 @@ pub trait Codec: Send + Sync {
     fn decode_value(&self, value: Value) -> Decoded;
     /// How a name must look.
     fn validate_name(&self, name: &str) -> Result<(), String>;
-    /// Adds its definition, and all that it refers to, to an OpenAPI document; gives its name.
-    fn register_schema(&self, generator: &mut SchemaGenerator) -> String;
+    /// Adds its definition, and all that it refers to, to an OpenAPI document.
+    fn define(&self, definitions: &mut Definitions);
 }
 
 /// The codec of a kind that is a Rust type.
@@ -37,7 +36,7 @@ impl<K: Kind> Codec for TypedCodec<K> {
     fn validate_name(&self, name: &str) -> Result<(), String> {
         K::validate_name(name)
     }
-    fn register_schema(&self, generator: &mut SchemaGenerator) -> String {
-        register::<K::Object>(generator)
+    fn define(&self, definitions: &mut Definitions) {
+        definitions.add_kind::<K::Object>();
     }
 }

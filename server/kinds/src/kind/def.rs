@@ -10,7 +10,7 @@ use super::{
     Answered, Codec, Column, Kept, Kind, Post, Proxied, Scope, Subresource, Verb, Version,
     codec::TypedCodec,
 };
-use crate::schema::definitions::public_name;
+use crate::{custom::CustomKind, registry::Defines, schema::definitions::public_name};
 
 /// A text of a declaration: of the program, or read from a stored definition.
 pub type Text = Cow<'static, str>;
@@ -76,6 +76,12 @@ pub struct KindDef {
     pub answered: Option<Answered>,
     /// Whether its objects are computed: see [`Kind::COMPUTED`].
     pub computed: bool,
+    /// What users of a deprecated version are warned of.
+    pub deprecated: Option<Text>,
+    /// The kinds that its objects define.
+    pub defines: Option<Defines>,
+    /// What a stored definition says of it, for a kind that is not built in.
+    pub custom: Option<Arc<CustomKind>>,
     /// The name of its OpenAPI definition: `io.k8s.api.apps.v1.Deployment`.
     pub definition: Text,
     pub codec: Arc<dyn Codec>,
@@ -121,6 +127,9 @@ impl KindDef {
             returns_deleted: K::RETURNS_DELETED,
             answered: K::ANSWERED,
             computed: K::COMPUTED,
+            deprecated: None,
+            defines: K::DEFINES,
+            custom: None,
             definition: public_name(&Res::<K>::schema_name()).into(),
             codec: Arc::new(TypedCodec::<K>::default()),
             kept: Kept::Own,

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::WebhookConversion;
 use object::FieldErrors;
 use serde_json::Value;
 
-use super::{AnyObject, Decoded, Kind, KindDef, Typed, cast};
+use super::{AnyObject, Decoded, Kind, KindDef, Text, Typed, cast};
 
 /// A version of a kind, perhaps in another group, whose objects are stored as those of `Hub`.
 pub trait Version: Kind {
@@ -15,6 +17,12 @@ pub trait Version: Kind {
     fn from_hub(object: <Self::Hub as Kind>::Object) -> Self::Object;
 }
 
+/// A cell of the table of the stored version, by the column's name.
+pub fn hub_cell<V: Version>(object: &V::Object, now: Timestamp, name: &str) -> Value {
+    let column = <V::Hub as Kind>::COLUMNS.iter().find(|column| column.name == name);
+    column.map_or(Value::Null, |column| (column.cell)(&V::to_hub(object.clone()), now))
+}
+
 /// In what version the objects of a served version are kept.
 #[derive(Clone)]
 pub enum Kept {
@@ -22,6 +30,16 @@ pub enum Kept {
     Own,
     /// In the one that `hub` declares.
     Hub { hub: Arc<KindDef>, conversion: Conversion },
+    /// In the version in which it was last written; `stored` is the one that is written now.
+    Custom { stored: Text, is_served: bool, strategy: Strategy, since: u64 },
+}
+
+/// How custom objects go from one version to another.
+#[derive(Clone)]
+pub enum Strategy {
+    /// Only their apiVersion changes.
+    Rename,
+    Webhook(Arc<WebhookConversion>),
 }
 
 /// From a served version to the stored one and back.
@@ -55,20 +73,29 @@ impl KindDef {
     /// The version in which the pipeline works on the objects of this one.
     pub fn hub(self: &Arc<Self>) -> &Arc<Self> {
         match &self.kept {
-            Kept::Own => self,
+            Kept::Own | Kept::Custom { .. } => self,
             Kept::Hub { hub, .. } => hub,
         }
     }
 
     /// Whether this is the version that is stored.
     pub fn is_stored(&self) -> bool {
-        matches!(self.kept, Kept::Own)
+        match &self.kept {
+            Kept::Own => true,
+            Kept::Hub { .. } => false,
+            Kept::Custom { stored, .. } => *stored == self.api_version,
+        }
+    }
+
+    /// Whether requests may name this version.
+    pub fn is_served(&self) -> bool {
+        !matches!(self.kept, Kept::Custom { is_served: false, .. })
     }
 
     /// An object of this version in the one in which the pipeline works.
     pub fn to_hub(&self, value: Value) -> Result<Value, serde_json::Error> {
         match &self.kept {
-            Kept::Own => Ok(value),
+            Kept::Own | Kept::Custom { .. } => Ok(value),
             Kept::Hub { conversion, .. } => (conversion.to_hub)(value),
         }
     }
@@ -76,7 +103,7 @@ impl KindDef {
     /// An object in this version, given in the one in which the pipeline works.
     pub fn from_hub(&self, body: &[u8]) -> Result<Value, serde_json::Error> {
         match &self.kept {
-            Kept::Own => serde_json::from_slice(body),
+            Kept::Own | Kept::Custom { .. } => serde_json::from_slice(body),
             Kept::Hub { conversion, .. } => (conversion.from_hub)(body),
         }
     }
@@ -91,7 +118,7 @@ impl KindDef {
     /// Decodes a stored body as an object of this version.
     pub fn decode_kept(&self, body: &[u8]) -> Decoded {
         match &self.kept {
-            Kept::Own => self.codec.decode(body),
+            Kept::Own | Kept::Custom { .. } => self.codec.decode(body),
             Kept::Hub { conversion, .. } => (conversion.decode_kept)(body),
         }
     }

@@ -1,7 +1,7 @@
 use super::*;
 
 fn apps() -> Value {
-    serde_json::from_slice(&builtin_document("apps", "v1")).unwrap()
+    serde_json::from_slice(&document_at(Registry::builtin(), "apis/apps/v1").unwrap()).unwrap()
 }
 
 #[test]
@@ -42,7 +42,9 @@ fn kubectl_finds_what_it_needs_to_apply() {
 
 #[test]
 fn our_own_types_look_like_those_of_kubernetes() {
-    let document: Value = serde_json::from_slice(&builtin_document("longshore.dev", "v1")).unwrap();
+    let document: Value =
+        serde_json::from_slice(&document_at(Registry::builtin(), "apis/longshore.dev/v1").unwrap())
+            .unwrap();
     let schemas = &document["components"]["schemas"];
     let host = &schemas["dev.longshore.v1.Host"];
     assert_eq!(
@@ -58,12 +60,7 @@ fn our_own_types_look_like_those_of_kubernetes() {
 #[test]
 fn documents_are_whole() {
     for (path, hash) in builtin() {
-        let (group, version) = match path.split('/').collect::<Vec<_>>()[..] {
-            ["api", version] => ("", version),
-            ["apis", group, version] => (group, version),
-            _ => panic!("{path}"),
-        };
-        let bytes = builtin_document(group, version);
+        let bytes = document_at(Registry::builtin(), path).unwrap();
         assert_eq!(*hash, super::hash(&bytes), "{path} is the same each time");
         let document: Value = serde_json::from_slice(&bytes).unwrap();
         let (mut references, mut ids) = (Vec::new(), Vec::new());
@@ -93,4 +90,28 @@ fn collect(value: &Value, references: &mut Vec<String>, ids: &mut Vec<String>) {
         Value::Array(items) => items.iter().for_each(|item| collect(item, references, ids)),
         _ => {}
     }
+}
+
+/// Every reference of the document of OpenAPI 2 has its definition, and nothing of version 3 is in
+/// it.
+#[test]
+fn the_older_form_is_whole() {
+    let bytes = swagger(Registry::builtin(), false);
+    let document: Value = serde_json::from_slice(&bytes).unwrap();
+    let (mut references, mut ids) = (Vec::new(), Vec::new());
+    collect(&document, &mut references, &mut ids);
+    for reference in references {
+        let name = reference.strip_prefix("#/definitions/").unwrap();
+        assert!(document["definitions"].get(name).is_some(), "{name}");
+    }
+    let text = String::from_utf8(bytes).unwrap();
+    for word in ["requestBody", "\"allOf\":[", "components"] {
+        assert!(!text.contains(word), "{word}");
+    }
+    let create = &document["paths"]["/api/v1/namespaces/{namespace}/pods"]["post"];
+    assert_eq!(create["consumes"], json!(["*/*"]));
+    let body = create["parameters"].as_array().unwrap().last().unwrap();
+    assert_eq!(body["schema"], json!({"$ref": "#/definitions/io.k8s.api.core.v1.Pod"}));
+    let protobuf = swagger(Registry::builtin(), true);
+    assert!(protobuf.starts_with(b"\x0a\x032.0\x12"));
 }

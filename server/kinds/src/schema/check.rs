@@ -3,7 +3,7 @@
 use object::{ApiError, FieldErrors};
 use serde_json::Value;
 
-use super::{Body, conform, of};
+use super::{Body, conform, conform::missing as find_missing, of};
 use crate::KindDef;
 
 /// `fieldValidation`.
@@ -44,6 +44,21 @@ impl FieldValidation {
     }
 }
 
+fn conform_to(def: &KindDef, value: &mut Value) -> Result<Vec<String>, String> {
+    match &def.custom {
+        Some(custom) => custom.conform(value),
+        None => conform(value, of(def)),
+    }
+}
+
+/// The required fields that an object lacks, where its type alone tells them.
+pub fn missing(def: &KindDef, value: &Value) -> FieldErrors {
+    match &def.custom {
+        Some(_) => FieldErrors::default(),
+        None => find_missing(value, of(def)),
+    }
+}
+
 /// Holds a whole object that a client sent against its kind's type. Gives it in the form that the
 /// kind decodes, and the warnings to answer with it.
 ///
@@ -56,7 +71,7 @@ pub fn check_body(
     validation: FieldValidation,
 ) -> Result<(Value, Vec<String>), ApiError> {
     let Body { mut value, mut duplicates } = body;
-    let warnings = conform(&mut value, of(def)).and_then(|unknown| {
+    let warnings = conform_to(def, &mut value).and_then(|unknown| {
         duplicates.extend(unknown);
         validation.judge(duplicates)
     });
@@ -84,7 +99,7 @@ pub fn check_patched(
     mut duplicates: Vec<String>,
     validation: FieldValidation,
 ) -> Result<Vec<String>, ApiError> {
-    let warnings = conform(patched, of(def)).and_then(|unknown| {
+    let warnings = conform_to(def, patched).and_then(|unknown| {
         duplicates.extend(unknown);
         validation.judge(duplicates)
     });

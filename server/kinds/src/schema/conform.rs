@@ -247,7 +247,7 @@ fn go_type(node: &Node, schema: Schema<'_>) -> String {
 
 /// The required fields that an object lacks, as validation reports them. Lists and maps may be
 /// empty and so absent; `status` is not the client's to fill.
-pub fn missing(value: &Value, schema: Schema<'_>) -> FieldErrors {
+pub(super) fn missing(value: &Value, schema: Schema<'_>) -> FieldErrors {
     let mut errors = FieldErrors::default();
     let Value::Object(fields) = value else { return errors };
     for (name, value) in fields.iter().filter(|(name, _)| *name != "status" && *name != "metadata")

@@ -6,6 +6,8 @@ use serde_json::{Map, Value};
 
 use crate::protobuf;
 
+const PRESERVE: &str = "x-kubernetes-preserve-unknown-fields";
+
 type Fields = Map<String, Value>;
 
 /// Adds the definitions that are not yet there. Those that are no objects with fields dissolve
@@ -19,6 +21,7 @@ pub(super) fn add(types: &mut Types, definitions: &Fields) {
             types.definitions.push(Definition {
                 name: short_name(name).into(),
                 atomic: schema["x-kubernetes-map-type"] == "atomic",
+                open: schema[PRESERVE] == true,
                 ..Definition::default()
             });
             added.push((name, schema, index));
@@ -88,7 +91,7 @@ impl<'d> Converter<'d> {
         if schema["x-kubernetes-int-or-string"] == true {
             return Node::Scalar(Scalar::IntOrString);
         }
-        if schema["x-kubernetes-preserve-unknown-fields"] == true {
+        if schema[PRESERVE] == true && schema.get("properties").is_none() {
             return Node::Any;
         }
         match schema["type"].as_str() {
@@ -115,7 +118,8 @@ impl<'d> Converter<'d> {
         let atomic = schema["x-kubernetes-map-type"] == "atomic";
         if schema.get("properties").is_some() {
             let fields = self.fields(schema);
-            self.types.definitions.push(Definition { name: "".into(), fields, atomic });
+            let open = schema[PRESERVE] == true;
+            self.types.definitions.push(Definition { name: "".into(), fields, atomic, open });
             return Node::Object(self.types.definitions.len() - 1);
         }
         match schema.get("additionalProperties") {

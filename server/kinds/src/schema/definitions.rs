@@ -50,35 +50,68 @@ pub(crate) fn posted_name(group: &str, version: &str, kind: &str) -> Option<Stri
     posted(group, version, kind).map(|posted| (posted.3)(&mut generator()))
 }
 
+/// Definitions of a document in the making.
+pub struct Definitions {
+    generator: SchemaGenerator,
+    /// Kinds, whose definitions say apiVersion and kind.
+    names: Vec<String>,
+    /// Definitions that are no Rust types.
+    custom: Map<String, Value>,
+}
+
+impl Definitions {
+    pub(crate) fn new() -> Self {
+        Self { generator: generator(), names: Vec::new(), custom: Map::new() }
+    }
+
+    /// Adds a type and all that it refers to.
+    pub(crate) fn add<T: JsonSchema>(&mut self) {
+        register::<T>(&mut self.generator);
+    }
+
+    /// Adds the type of a kind's objects and all that it refers to.
+    pub(crate) fn add_kind<T: JsonSchema>(&mut self) {
+        self.names.push(register::<T>(&mut self.generator));
+    }
+
+    pub(crate) fn add_json(&mut self, name: &str, schema: Value) {
+        self.custom.insert(name.to_owned(), schema);
+    }
+
+    pub(crate) fn finish(mut self) -> Map<String, Value> {
+        let definitions = self.generator.take_definitions(true).into_iter();
+        let mut definitions: Map<String, Value> =
+            definitions.map(|(name, schema)| (public_name(&name), tidy(&name, schema))).collect();
+        for name in self.names {
+            add_type_meta(&mut definitions[&name]);
+        }
+        for (name, definition) in &mut definitions {
+            if let Some(definition) = definition.as_object_mut() {
+                merge_keys::decorate(name, definition);
+            }
+        }
+        definitions.extend(self.custom);
+        definitions
+    }
+}
+
 /// The definitions of these kinds, of what is posted to their subresources and of the bodies that
 /// every kind takes and answers.
 pub(crate) fn of_kinds<'a>(defs: impl IntoIterator<Item = &'a Arc<KindDef>>) -> Map<String, Value> {
-    let mut generator = generator();
-    register::<meta::DeleteOptions>(&mut generator);
-    register::<meta::ListMeta>(&mut generator);
-    register::<meta::Status>(&mut generator);
-    register::<meta::Patch>(&mut generator);
-    let mut names = Vec::new();
+    let mut definitions = Definitions::new();
+    definitions.add::<meta::DeleteOptions>();
+    definitions.add::<meta::ListMeta>();
+    definitions.add::<meta::Status>();
+    definitions.add::<meta::Patch>();
     for def in defs {
-        names.push(def.codec.register_schema(&mut generator));
+        def.codec.define(&mut definitions);
         for (group, version, kind) in def.subresources.iter().filter_map(|sub| sub.response_kind) {
             if let Some(posted) = posted(group, version, kind) {
-                (posted.3)(&mut generator);
+                (posted.3)(&mut definitions.generator);
             }
         }
     }
-    let definitions = generator.take_definitions(true).into_iter();
-    let mut definitions: Map<String, Value> =
-        definitions.map(|(name, schema)| (public_name(&name), tidy(&name, schema))).collect();
-    for name in names {
-        add_type_meta(&mut definitions[&name]);
-    }
-    for (name, definition) in &mut definitions {
-        if let Some(definition) = definition.as_object_mut() {
-            merge_keys::decorate(name, definition);
-        }
-    }
-    definitions
+    definitions.finish()
 }
 
 /// A definition as Kubernetes writes it.

@@ -35,7 +35,10 @@ fn keys_for(change: &Change, world: &World) -> Vec<Key> {
     }
     // An owner that waits looks again when a dependent left or changed its owners.
     let owners = change.old.iter().flat_map(|old| {
-        old.meta.owner_references.iter().map(|owner| owners::owner_key(owner, &old.key.namespace))
+        old.meta
+            .owner_references
+            .iter()
+            .map(|owner| owners::any_owner_key(world, owner, &old.key.namespace))
     });
     keys.extend(owners.flatten().filter(|owner| {
         let entry = world.entry(owner);
@@ -133,7 +136,9 @@ enum Standing {
 
 fn standing(world: &World, owner: &OwnerRef, namespace: &str) -> (Standing, Option<Key>) {
     // Of a kind that we do not know, nothing can be said.
-    let Some(key) = owners::owner_key(owner, namespace) else { return (Standing::Solid, None) };
+    let Some(key) = owners::any_owner_key(world, owner, namespace) else {
+        return (Standing::Solid, None);
+    };
     let standing = match world.entry(&key).filter(|entry| entry.meta.uid == owner.uid) {
         None => Standing::Absent,
         Some(entry) if waits(entry) => Standing::Waiting,

@@ -36,7 +36,9 @@ fn plan(round: &Round<'_>) -> Plan {
         return Plan::default();
     };
     let name = &entry.key.name;
-    let content: Vec<&Arc<Entry>> = kinds::Registry::builtin()
+    let content: Vec<&Arc<Entry>> = round
+        .world
+        .kinds()
         .stored()
         .filter(|def| def.is_namespaced())
         .flat_map(|def| round.world.in_namespace(&def.name, name))
@@ -56,7 +58,7 @@ fn plan(round: &Round<'_>) -> Plan {
         })
         .collect();
     if content.is_empty() {
-        actions.extend(release(entry, &namespace));
+        actions.extend(release(round, entry, &namespace));
     } else {
         actions.extend(status(round, entry, &namespace, &content));
     }
@@ -64,7 +66,7 @@ fn plan(round: &Round<'_>) -> Plan {
 }
 
 /// Nothing is seen in it; if there really is nothing, it may go.
-fn release(entry: &Entry, namespace: &Namespace) -> Vec<Action> {
+fn release(round: &Round<'_>, entry: &Entry, namespace: &Namespace) -> Vec<Action> {
     let finalizers = namespace.spec.as_ref().and_then(|spec| spec.finalizers.clone());
     let mut finalizers = finalizers.unwrap_or_default();
     let before = finalizers.len();
@@ -72,10 +74,13 @@ fn release(entry: &Entry, namespace: &Namespace) -> Vec<Action> {
     if finalizers.len() == before {
         return Vec::new();
     }
+    let kinds = round.world.kinds().stored();
+    let kinds = kinds.filter(|def| def.is_namespaced() && def.verbs.contains(&kinds::Verb::List));
+    let kinds = kinds.map(|def| def.name.clone()).collect();
     let mut body = json!(namespace);
     body["spec"]["finalizers"] = json!(finalizers);
     vec![
-        Action::Empty { namespace: entry.key.name.clone() },
+        Action::Empty { namespace: entry.key.name.clone(), kinds },
         Action::Update { key: entry.key.clone(), subresource: "finalize", body },
     ]
 }

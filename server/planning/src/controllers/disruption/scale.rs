@@ -22,7 +22,7 @@ pub(super) fn expected(world: &World, selected: &[&Arc<Entry>]) -> Result<i32, S
     for pod in selected {
         let Some(owner) = pod.meta.controller() else { continue };
         let name = &pod.key.name;
-        let key = owners::owner_key(owner, &pod.key.namespace)
+        let key = owners::any_owner_key(world, owner, &pod.key.namespace)
             .ok_or_else(|| format!("found no controllers for pod {name:?}"))?;
         // An owner that is gone leaves pods that go, too.
         let Some(key) = topmost(world, key) else { continue };
@@ -30,7 +30,7 @@ pub(super) fn expected(world: &World, selected: &[&Arc<Entry>]) -> Result<i32, S
             continue;
         }
         let Some(entry) = world.entry(&key) else { continue };
-        let replicas = replicas(entry)
+        let replicas = replicas(world, entry)
             .ok_or_else(|| format!("{} does not implement the scale subresource", key.kind))?;
         sum = sum.saturating_add(replicas);
         seen.insert(key);
@@ -49,14 +49,12 @@ fn topmost(world: &World, key: Key) -> Option<Key> {
     Some(owner.filter(is_there).unwrap_or(key))
 }
 
-fn replicas(entry: &Entry) -> Option<i32> {
-    let scales = [DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, REPLICATION_CONTROLLERS];
-    if !scales.contains(&&*entry.key.kind) {
-        return None;
-    }
-    let object: Value = entry.read()?;
-    let replicas = object["spec"]["replicas"].as_i64().unwrap_or(1);
-    i32::try_from(replicas).ok()
+/// What the scale subresource says, of built-in and custom kinds alike.
+fn replicas(world: &World, entry: &Entry) -> Option<i32> {
+    let def = world.kinds().find(&entry.key.kind)?;
+    let mut object = def.codec.decode(&entry.body).ok()?;
+    object.set_defaults();
+    object.scale().map(|(replicas, ..)| replicas)
 }
 
 pub(super) fn template_labels(owner: &Arc<Entry>) -> Option<BTreeMap<String, String>> {
