@@ -33,6 +33,8 @@ pub(super) const VIEW: &[Line] = &[
     ("policy", "poddisruptionbudgets poddisruptionbudgets/status", READ),
     ("networking.k8s.io", "ingresses ingresses/status networkpolicies", READ),
     ("resource.k8s.io", "resourceclaims resourceclaims/status resourceclaimtemplates", READ),
+    // What `kubectl top` shows.
+    ("metrics.k8s.io", "nodes pods", READ),
 ];
 
 pub(super) const EDIT: &[Line] = &[
