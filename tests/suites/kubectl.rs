@@ -137,6 +137,7 @@ fn roll(cluster: &TestCluster) {
     assert_eq!(cluster.kubectl(image).ok(), "busybox:1");
 }
 
+/// Conformance: [sig-cli] Kubectl logs logs should be able to retrieve and filter logs [Conformance]
 fn reach_into_containers(cluster: &TestCluster) {
     let run = "run talker --image=busybox:1 --restart=Never --command -- sh -c";
     let mut kubectl = cluster.tool("kubectl");
@@ -148,6 +149,11 @@ fn reach_into_containers(cluster: &TestCluster) {
         if log == "line 1\nline 2\nline 3\n" { Ok(()) } else { Err(log) }
     });
     assert_eq!(cluster.kubectl("logs talker --tail=1").ok(), "line 3\n");
+    assert_eq!(cluster.kubectl("logs talker --limit-bytes=1").ok(), "l");
+    let stamped = cluster.kubectl("logs talker --tail=1 --timestamps").ok();
+    let (stamp, line) = stamped.split_once(' ').expect("a time, then the line");
+    assert!(stamp.contains('T') && line == "line 3\n", "{stamped}");
+    assert_eq!(cluster.kubectl("logs talker --since=24h").ok().lines().count(), 3);
     cluster.kubectl("logs deploy/web --timestamps").ok();
     assert_eq!(cluster.kubectl("exec talker -- echo hello").ok(), "hello\n");
     assert_eq!(cluster.kubectl_with("exec -i talker -- cat", "from here").ok(), "from here");

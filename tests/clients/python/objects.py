@@ -210,6 +210,8 @@ class Typed(unittest.TestCase):
         )
         token = self.core.create_namespaced_service_account_token(name, SPACE, request).status.token
         own = client.Configuration.get_default_copy()
+        # Or the hook of the kubeconfig would put its own token back.
+        own.refresh_api_key_hook = None
         own.api_key = {"BearerToken": f"Bearer {token}"}
         robot = client.CoreV1Api(client.ApiClient(own))
         robot.list_namespaced_pod(SPACE)

@@ -9,6 +9,7 @@ pub(super) fn all(plane: &ControlPlane) {
     desk.run("create deployment web --image=busybox:1 --replicas=1").ok();
     patches(&desk);
     dry_runs(&desk);
+    replaces_an_image(&desk);
     labels(&desk);
     scales(&desk);
     sets(&desk);
@@ -60,6 +61,15 @@ fn dry_runs(desk: &Desk<'_>) {
     desk.run("run dry --image=busybox:1 --labels=run=dry").ok();
     desk.run(r#"patch pod dry -p '{"spec":{"containers":[{"name":"dry","image":"busybox:2"}]}}' --dry-run=server"#).ok();
     desk.shows("get pod dry -o jsonpath={.spec.containers[0].image}", &["busybox:1"]);
+}
+
+/// Conformance: [sig-cli] Kubectl client Kubectl replace should update a single-container pod's image [Conformance]
+fn replaces_an_image(desk: &Desk<'_>) {
+    desk.run("run replaced --image=busybox:1 --labels=run=replaced").ok();
+    let pod = desk.run("get pod replaced -o json").ok();
+    let changed = pod.replace("\"image\": \"busybox:1\"", "\"image\": \"busybox:2\"");
+    desk.run_with("replace -f -", &changed).ok();
+    desk.shows("get pod replaced -o jsonpath={.spec.containers[0].image}", &["busybox:2"]);
 }
 
 /// Conformance: [sig-cli] Kubectl client Kubectl label should update the label on a resource [Conformance]

@@ -1,7 +1,10 @@
 //! What a StatefulSet must say, and what may change.
 
 use k8s_openapi::{
-    api::apps::v1::{StatefulSetSpec, StatefulSetUpdateStrategy},
+    api::{
+        apps::v1::{StatefulSetSpec, StatefulSetUpdateStrategy},
+        core::v1::{PersistentVolumeClaimVolumeSource, PodTemplateSpec, Volume},
+    },
     apimachinery::pkg::util::intstr::IntOrString,
 };
 use object::FieldErrors;
@@ -43,7 +46,25 @@ pub(super) fn validate(spec: &StatefulSetSpec, errors: &mut FieldErrors) {
         check::nonnegative(value, &format!("spec.{field}"), errors);
     }
     selector::validate_owner(&spec.selector, Some(&spec.template), "statefulset", errors);
-    template::validate_template(&spec.template, "StatefulSet", errors);
+    template::validate_template(&with_claims(spec), "StatefulSet", errors);
+}
+
+/// The template as its pods will be: each claim becomes a volume that containers may mount.
+fn with_claims(spec: &StatefulSetSpec) -> PodTemplateSpec {
+    let mut template = spec.template.clone();
+    let volumes = template.spec.get_or_insert_default().volumes.get_or_insert_default();
+    for claim in spec.volume_claim_templates.iter().flatten() {
+        let name = claim.metadata.name.clone().unwrap_or_default();
+        if volumes.iter().all(|volume| volume.name != name) {
+            let source = PersistentVolumeClaimVolumeSource {
+                claim_name: name.clone(),
+                ..PersistentVolumeClaimVolumeSource::default()
+            };
+            let persistent_volume_claim = Some(source);
+            volumes.push(Volume { name, persistent_volume_claim, ..Volume::default() });
+        }
+    }
+    template
 }
 
 fn validate_strategy(strategy: &StatefulSetUpdateStrategy, errors: &mut FieldErrors) {
