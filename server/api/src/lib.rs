@@ -19,6 +19,7 @@ mod health;
 mod incoming_body;
 mod listing;
 mod local;
+mod metrics;
 mod negotiate;
 pub mod oidc;
 mod openapi;
@@ -72,6 +73,7 @@ pub struct Api {
     feed: Arc<world::Feed>,
     tunnels: Tunnels,
     discovered: aggregation::Discovered,
+    metrics: metrics::Metrics,
     sources: RwLock<source::Sources>,
     auditor: audit::Auditor,
     /// Compressed pieces of lists.
@@ -128,6 +130,7 @@ impl Api {
             feed,
             tunnels,
             discovered: aggregation::Discovered::default(),
+            metrics: metrics::Metrics::default(),
             members: Arc::default(),
             log_ins: Semaphore::new(LOG_INS_MAX),
         }))

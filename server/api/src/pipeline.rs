@@ -15,7 +15,7 @@ use object::ApiError;
 use crate::{
     Answer, Api, Body,
     audit::Trail,
-    authorize,
+    authorize, metrics,
     query::Query,
     resolve::{Route, Target},
     respond,
@@ -31,6 +31,8 @@ impl Api {
     ) -> Answer {
         let (parts, body) = request.into_parts();
         let began = Instant::now();
+        let _inflight = self.metrics.begin();
+        let mut asked = None;
         let answer = async {
             let sender = self.sender(&parts).await?;
             let origin = origin(&parts.headers, peer, sender.impersonator);
@@ -39,6 +41,9 @@ impl Api {
                 return self.handle_remote(sender, &remote, &parts, body.into(), peer).await;
             }
             let route = self.resolve(parts.uri.path()).await?;
+            if let Route::Target(target) = &route {
+                asked = Some(target.clone());
+            }
             if let Route::Target(target) = &route
                 && let Some(proxied) = target.proxied()
             {
@@ -68,8 +73,11 @@ impl Api {
         let code = answer.code();
         // Without the query: it may hold what a command in a container is told.
         let (method, path) = (&parts.method, parts.uri.path());
-        tracing::debug!(%method, path, code, %peer, elapsed = ?began.elapsed(), "request");
-        answer
+        let elapsed = began.elapsed();
+        tracing::debug!(%method, path, code, %peer, ?elapsed, "request");
+        let is_watch = parts.uri.query().is_some_and(|query| Query::parse(query).flag("watch"));
+        let verb = metrics::verb(method, asked.as_ref(), is_watch);
+        self.metrics.end(asked.as_ref(), verb, elapsed, answer)
     }
 
     async fn handle_target(

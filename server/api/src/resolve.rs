@@ -17,6 +17,8 @@ pub(crate) enum Route {
     /// `/openapi/v2`
     OpenApiV2,
     Version,
+    /// `/metrics`
+    Metrics,
     /// `/healthz`, `/livez`, `/readyz`, or one check of them.
     Health {
         probe: String,
@@ -125,6 +127,7 @@ pub(crate) fn resolve(registry: &Registry, path: &str) -> Result<Route, ApiError
         ["openapi", "v3"] => Ok(Route::OpenApi(None)),
         ["openapi", "v3", rest @ ..] => Ok(Route::OpenApi(Some(rest.join("/")))),
         ["version"] => Ok(Route::Version),
+        ["metrics"] => Ok(Route::Metrics),
         [probe @ ("healthz" | "livez" | "readyz"), check @ ..] => Ok(Route::Health {
             probe: (*probe).to_owned(),
             check: (!check.is_empty()).then(|| check.join("/")),

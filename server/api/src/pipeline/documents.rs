@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::incoming::{Incoming, not_allowed};
 use crate::{
-    Api, aggregation, discovery, negotiate, openapi,
+    Api, aggregation, discovery, metrics, negotiate, openapi,
     resolve::{self, Discovery, Route},
     respond,
 };
@@ -26,6 +26,9 @@ impl Api {
         self.authorize(&incoming.user, &Attributes::path("get", path)).await?;
         Ok(match document {
             Route::Discovery(asked) => self.discover(incoming, &asked).await?,
+            Route::Metrics => {
+                respond::bytes(StatusCode::OK, metrics::MEDIA, self.render_metrics()?.into())
+            }
             Route::Version => respond::json(StatusCode::OK, &discovery::version()),
             Route::Health { probe, check } => {
                 self.probe(&probe, check.as_deref(), &incoming.query).await

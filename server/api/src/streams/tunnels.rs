@@ -104,6 +104,11 @@ impl Tunnels {
         }
     }
 
+    /// How many agents are connected now.
+    pub fn count(&self) -> usize {
+        self.sessions().len()
+    }
+
     /// Whether the node's agent is connected now.
     pub fn is_connected(&self, node: &str) -> bool {
         self.sessions().get(node).is_some_and(|session| !session.is_closed())
