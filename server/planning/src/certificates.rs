@@ -51,7 +51,7 @@ fn check_node(asked: &Asked) -> Result<(), String> {
     if asked.organizations != [NODES] {
         return Err("subject organization is not system:nodes".to_owned());
     }
-    if !asked.common_name.strip_prefix(NODE_PREFIX).is_some_and(|name| !name.is_empty()) {
+    if asked.common_name.strip_prefix(NODE_PREFIX).is_none_or(str::is_empty) {
         return Err(format!("subject common name does not begin with {NODE_PREFIX}"));
     }
     if !asked.emails.is_empty() {
