@@ -224,7 +224,8 @@ fn bounds_what_it_makes() {
 /// Every built-in kind of Kubernetes can be sent as protobuf.
 #[test]
 fn knows_every_kind() {
-    for def in crate::all().iter().filter(|def| def.group != "longshore.dev") {
+    let sent = crate::all().iter().filter(|def| def.group != "longshore.dev" && !def.computed);
+    for def in sent {
         let body = envelope(&def.api_version, &def.kind, &[]);
         assert_eq!(super::decode(&body).unwrap()["kind"], *def.kind, "{}", def.name);
     }

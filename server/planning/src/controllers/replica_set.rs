@@ -54,6 +54,9 @@ impl Sort {
         let mut value: Value = entry.read()?;
         let labels = value["spec"]["selector"].take();
         value["spec"]["selector"] = json!({"matchLabels": labels});
+        // What is read as a ReplicaSet has to say that it is one.
+        value["apiVersion"] = "apps/v1".into();
+        value["kind"] = "ReplicaSet".into();
         serde_json::from_value(value).ok()
     }
 }
