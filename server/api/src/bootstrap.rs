@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use object::{ApiError, Key, Meta};
+use object::{ApiError, Key};
 use planning::access::{self, User};
 use serde_json::Value;
 
@@ -12,9 +12,6 @@ use crate::{
     query::WriteOptions,
     verbs::Writer,
 };
-
-/// Kubernetes' mark on the roles that a new version may complete.
-const AUTOUPDATE: &str = "rbac.authorization.kubernetes.io/autoupdate";
 
 impl Api {
     /// Follows the store and creates what every cluster has, and `more`, where it is not there yet.
@@ -55,10 +52,11 @@ impl Api {
         }
         let target = self.target(&key, "").await?;
         let written = match self.store.get(&key) {
-            Some(stored) if !is_kept_up(&stored.body) => return Ok(()),
             Some(stored) => {
                 let stored = serde_json::from_slice(&stored.body).unwrap_or_default();
-                let Some(object) = access::completed(&stored, object) else { return Ok(()) };
+                let Some(object) = planning::bootstrap::renewed(&stored, object) else {
+                    return Ok(());
+                };
                 self.apply_to_live(writer, &target, &object).await
             }
             None => self.apply_as_new(writer, &target, &object).await,
@@ -68,9 +66,4 @@ impl Api {
             other => other.map(drop),
         }
     }
-}
-
-fn is_kept_up(body: &[u8]) -> bool {
-    let annotations = Meta::read(body).map(|meta| meta.annotations).unwrap_or_default();
-    annotations.get(AUTOUPDATE).is_some_and(|value| value == "true")
 }

@@ -15,6 +15,7 @@ mod certificate;
 mod discovery;
 mod dynamic_admission;
 mod errors;
+mod fairness;
 mod health;
 mod incoming_body;
 mod listing;
@@ -79,6 +80,7 @@ pub struct Api {
     /// Compressed pieces of lists.
     members: Arc<listing::Members>,
     turns: turns::Turns,
+    fairness: Arc<fairness::Fairness>,
     /// How many passwords are hashed at once; each takes memory and a core for a while.
     log_ins: Semaphore,
 }
@@ -97,6 +99,15 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// Of an upgrade there are none that we could write.
+    fn headers_mut(&mut self) -> Option<&mut http::HeaderMap> {
+        match self {
+            Self::Full(response) => Some(response.headers_mut()),
+            Self::Stream(head, _) => Some(head.headers_mut()),
+            Self::Connect(_) | Self::Bytes(_) | Self::Upgraded(..) => None,
+        }
+    }
+
     fn code(&self) -> u16 {
         match self {
             Self::Full(response) => response.status().as_u16(),
@@ -116,13 +127,14 @@ impl Api {
     pub fn new(store: Arc<dyn Store>, settings: Settings) -> Result<Arc<Self>, ApiError> {
         let tokens = Tokens::new(&settings.signing_key, &settings.issuer)?;
         let providers = oidc::Providers::new(&settings.issuers)?;
-        let feed = world::Feed::new();
+        let feed = world::Feed::new(settings.seats);
         let tunnels = Tunnels::default();
         let sources = RwLock::new(source::own(&store, &tunnels));
         Ok(Arc::new(Self {
             sources,
             auditor: audit::Auditor::default(),
             turns: turns::Turns::default(),
+            fairness: Arc::default(),
             store,
             settings,
             tokens,

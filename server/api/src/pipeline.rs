@@ -6,16 +6,23 @@ mod objects;
 mod proxy;
 mod read;
 
-use std::{net::IpAddr, sync::Arc, time::Instant};
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use http::Request;
 use kinds::Verb;
 use object::ApiError;
+use planning::access::Attributes;
 
 use crate::{
     Answer, Api, Body,
     audit::Trail,
-    authorize, metrics,
+    authorize,
+    fairness::{self, Seat},
+    metrics,
     query::Query,
     resolve::{Route, Target},
     respond,
@@ -33,6 +40,7 @@ impl Api {
         let began = Instant::now();
         let _inflight = self.metrics.begin();
         let mut asked = None;
+        let class = OnceLock::new();
         let answer = async {
             let sender = self.sender(&parts).await?;
             let origin = origin(&parts.headers, peer, sender.impersonator);
@@ -60,16 +68,23 @@ impl Api {
                 user: sender.user,
                 origin,
                 trail: None,
+                class: &class,
             };
             match route {
                 Route::Target(target) => self.handle_target(incoming, target).await,
                 document => {
                     let path = parts.uri.path();
+                    let verb = parts.method.as_str().to_ascii_lowercase();
+                    let _seat = self.enter(&incoming, &Attributes::path(&verb, path)).await?;
                     self.handle_document(&incoming, path, document).await.map(Answer::Full)
                 }
             }
         };
-        let answer = answer.await.unwrap_or_else(|error| Answer::Full(respond::failure(&error)));
+        let mut answer =
+            answer.await.unwrap_or_else(|error| Answer::Full(respond::failure(&error)));
+        if let Some(class) = class.get() {
+            fairness::tell(&mut answer, class);
+        }
         let code = answer.code();
         // Without the query: it may hold what a command in a container is told.
         let (method, path) = (&parts.method, parts.uri.path());
@@ -86,6 +101,9 @@ impl Api {
         target: Target,
     ) -> Result<Answer, ApiError> {
         let verb = verb_of(&incoming, &target)?;
+        let seat = self.enter(&incoming, &authorize::wanted(verb.name(), &target)).await?;
+        // Whoever waits for something to happen keeps nobody from working.
+        let _seat = seat.filter(|_| !target.sub().is_some_and(|sub| sub.awaits));
         if !is_audited(&target, verb) {
             return self.perform(&incoming, &target, verb).await;
         }
@@ -96,6 +114,18 @@ impl Api {
         let code = answer.as_ref().map_or_else(ApiError::code, Answer::code);
         self.auditor.note(&trail, &target.key(), code);
         answer
+    }
+
+    /// Waits until it is the turn of a request.
+    async fn enter(
+        &self,
+        incoming: &Incoming<'_>,
+        wanted: &Attributes,
+    ) -> Result<Option<Seat>, ApiError> {
+        let config = self.feed.fairness();
+        let Some(class) = config.classify(&incoming.user, wanted) else { return Ok(None) };
+        let class = incoming.class.get_or_init(|| class);
+        self.fairness.enter(&config, class).await
     }
 
     async fn perform(

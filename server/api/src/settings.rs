@@ -29,6 +29,8 @@ pub struct Settings {
     pub admission: admission::Settings,
     /// How long a session lasts.
     pub session_seconds: u64,
+    /// How many requests are served at once, over all priority levels.
+    pub seats: u32,
     /// How long a watch lasts that names no time.
     pub watch_seconds: u64,
     /// Who we are to aggregated APIs.
@@ -44,6 +46,7 @@ impl Settings {
             issuers: Vec::new(),
             admission: admission::Settings::default(),
             session_seconds: 12 * 3600,
+            seats: 600,
             watch_seconds: 2700,
             front_proxy: None,
         }

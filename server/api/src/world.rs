@@ -8,6 +8,7 @@ use kinds::Registry;
 use object::{ApiError, Key};
 use planning::{
     World, access::Access, admission, aggregation::Remotes, dynamic_admission::Definitions,
+    fairness,
 };
 use store::{Range, Store, StoreError, WatchEvent};
 use tokio::sync::watch;
@@ -18,32 +19,38 @@ pub(crate) struct Known {
     /// What is served.
     pub(crate) registry: Arc<Registry>,
     pub(crate) access: Access,
-    /// Of the kinds that admission reads.
+    /// Of the kinds that admission and fairness read.
     pub(crate) world: World,
     /// Webhooks and policies.
     pub(crate) definitions: Definitions,
     /// What is served elsewhere.
     pub(crate) remotes: Remotes,
+    /// What is made of the flow schemas and priority levels.
+    pub(crate) fairness: Arc<fairness::Config>,
 }
 
 impl Default for Known {
     fn default() -> Self {
         let registry = Registry::builtin().clone();
-        let (access, world, definitions, remotes) = Default::default();
-        Self { registry, access, world, definitions, remotes }
+        let (access, world, definitions, remotes, fairness) = Default::default();
+        Self { registry, access, world, definitions, remotes, fairness }
     }
 }
 
 impl Known {
-    fn apply(&mut self, key: &Key, revision: u64, body: Option<&Bytes>) {
+    fn apply(&mut self, seats: u32, key: &Key, revision: u64, body: Option<&Bytes>) {
         if let Some(registry) = self.registry.after(key, revision, body.map(|body| &**body)) {
             self.registry = Arc::new(registry);
         }
         self.access.apply(key, body.map(|body| &**body));
         self.definitions.apply(key, body.map(|body| &**body));
         self.remotes.apply(key, body.map(|body| &**body));
-        if admission::READS.contains(&&*key.kind) {
+        let sorts = fairness::READS.contains(&&*key.kind);
+        if sorts || admission::READS.contains(&&*key.kind) {
             self.world.apply(key.clone(), revision, body.cloned());
+        }
+        if sorts {
+            self.fairness = Arc::new(fairness::Config::of(&self.world, seats));
         }
     }
 }
@@ -52,12 +59,14 @@ impl Known {
 pub(crate) struct Feed {
     known: RwLock<Known>,
     reached: watch::Sender<u64>,
+    /// How many requests are served at once.
+    seats: u32,
 }
 
 impl Feed {
-    pub(crate) fn new() -> Arc<Self> {
+    pub(crate) fn new(seats: u32) -> Arc<Self> {
         let (reached, _) = watch::channel(0);
-        Arc::new(Self { known: RwLock::default(), reached })
+        Arc::new(Self { known: RwLock::default(), reached, seats })
     }
 
     /// Loads what is stored and follows it until the feed is dropped.
@@ -70,7 +79,7 @@ impl Feed {
         let snapshot = store.snapshot(&Range::default());
         let mut known = Known::default();
         for item in &snapshot.items {
-            known.apply(&item.key, item.revision, Some(&item.body));
+            known.apply(self.seats, &item.key, item.revision, Some(&item.body));
         }
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
         self.reached.send_replace(snapshot.revision);
@@ -82,7 +91,7 @@ impl Feed {
             WatchEvent::Progress(revision) => *revision,
             WatchEvent::Change(change) => {
                 let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-                known.apply(&change.key, change.revision, change.new.as_ref());
+                known.apply(self.seats, &change.key, change.revision, change.new.as_ref());
                 change.revision
             }
         };
@@ -92,6 +101,11 @@ impl Feed {
             raised
         });
         revision
+    }
+
+    /// How requests are sorted now.
+    pub(crate) fn fairness(&self) -> Arc<fairness::Config> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).fairness.clone()
     }
 
     /// What is served elsewhere now.

@@ -16,6 +16,7 @@ pub mod conditions;
 pub mod controllers;
 pub mod dialing;
 pub mod dynamic_admission;
+pub mod fairness;
 pub mod names;
 pub mod node;
 pub mod owners;

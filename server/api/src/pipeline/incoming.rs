@@ -1,12 +1,15 @@
 //! A request, taken apart: what its headers, query and body say.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, header};
 use kinds::{Verb, schema::Body};
 use object::{ApiError, Reason};
-use planning::access::User;
+use planning::{access::User, fairness::Class};
 
 use crate::{
     audit::{Origin, Trail},
@@ -29,6 +32,8 @@ pub(super) struct Incoming<'r> {
     pub(super) origin: Origin,
     /// What the audit is to hear of the request, if it is to hear of it.
     pub(super) trail: Option<Arc<Trail>>,
+    /// How the request was sorted, once it was.
+    pub(super) class: &'r OnceLock<Class>,
 }
 
 impl Incoming<'_> {

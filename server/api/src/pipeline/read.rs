@@ -1,6 +1,6 @@
 //! What a path answers to a user of this process: a GET without HTTP.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
@@ -21,6 +21,7 @@ impl Api {
             path.parse().map_err(|_| ApiError::bad_request(format!("{path:?} is no path")))?;
         let (headers, body) = (HeaderMap::new(), Bytes::new());
         let raw_query = uri.query().unwrap_or_default();
+        let class = OnceLock::new();
         let incoming = Incoming {
             method: &Method::GET,
             headers: &headers,
@@ -30,6 +31,7 @@ impl Api {
             user: user.clone(),
             origin: Origin::default(),
             trail: None,
+            class: &class,
         };
         let answer = match self.resolve(uri.path()).await? {
             Route::Target(target) => self.handle_target(incoming, target).await?,

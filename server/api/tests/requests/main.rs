@@ -11,6 +11,7 @@ mod conformance;
 mod credentials;
 mod custom_resources;
 mod dialing;
+mod fairness;
 mod harness;
 mod in_process;
 mod limits;
