@@ -30,8 +30,18 @@ use crate::process::{cpu_ticks, descendants};
 const API: &str = "127.0.0.1:26443";
 const DASHBOARD: &str = "127.0.0.1:26480";
 
+/// Ends with its holder, also when a measurement fails.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
 pub struct Platform {
-    server: Child,
+    server: Server,
     postgres: EmbeddedPostgres,
     folder: PathBuf,
     tls: Arc<ClientConfig>,
@@ -54,6 +64,7 @@ impl Platform {
             .stderr(log)
             .spawn()
             .context("the server can not be run")?;
+        let server = Server(server);
         let (tls, token) = credentials(&data.join("kubeconfig")).await?;
         let platform = Self { server, postgres, folder, tls, token };
         for _ in 0..300 {
@@ -84,7 +95,7 @@ impl Platform {
     }
 
     pub fn server_cpu_us(&self) -> u64 {
-        cpu_ticks(self.server.id()) * 10_000
+        cpu_ticks(self.server.0.id()) * 10_000
     }
 
     /// The private Postgres is the one child of this process that is not the server or etcd.
@@ -98,9 +109,9 @@ impl Platform {
     }
 
     pub async fn stop(mut self) -> Result<()> {
-        let pid = self.server.id().to_string();
+        let pid = self.server.0.id().to_string();
         Command::new("kill").args(["-INT", &pid]).status()?;
-        self.server.wait()?;
+        self.server.0.wait()?;
         self.postgres.stop().await;
         std::fs::remove_dir_all(&self.folder)?;
         Ok(())
@@ -171,7 +182,7 @@ impl Client {
         let answer = self.ask(Method::POST, "/api/v1/namespaces", body.into()).await?;
         ensure!(answer.head.status() == 201, "namespace {name}: {}", answer.head.status());
         // Pods need the namespace's service account, which a controller makes.
-        for _ in 0..200 {
+        for _ in 0..1200 {
             let path = format!("/api/v1/namespaces/{name}/serviceaccounts/default");
             if self.ask(Method::GET, &path, Bytes::new()).await?.head.status() == 200 {
                 return Ok(());
