@@ -91,8 +91,11 @@ pub fn contains(what: &str, text: &str, parts: &[&str]) {
     }
 }
 
+/// What a suite does with its cluster, by name.
+pub type Theme<'t, C> = (&'t str, fn(&C));
+
 /// Tries one theme after the other; the failure of one does not hide the others.
-pub fn try_each<C>(cluster: &C, themes: &[(&str, fn(&C))]) {
+pub fn try_each<C>(cluster: &C, themes: &[Theme<'_, C>]) {
     let failed: Vec<&str> = themes
         .iter()
         .filter(|(_, theme)| catch_unwind(AssertUnwindSafe(|| theme(cluster))).is_err())

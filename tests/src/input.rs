@@ -14,7 +14,9 @@ use object::{
 use serde_json::{Value, json};
 
 /// A reader of untrusted bytes, by name.
-pub const READERS: &[(&str, fn(&[u8]))] = &[
+pub type Reader = (&'static str, fn(&[u8]));
+
+pub const READERS: &[Reader] = &[
     ("json_patch", json_patch),
     ("merge_patch", merge_patch),
     ("strategic_patch", strategic_patch),

@@ -47,7 +47,7 @@ fn a_user_gets_a_certificate(plane: &ControlPlane) {
     plane.kubectl("certificate approve jane").ok();
     let certificate = eventually("the certificate is given", Duration::from_secs(20), || {
         let given = plane.kubectl("get csr jane -o jsonpath={.status.certificate}").ok();
-        if given.is_empty() { Err("nothing yet") } else { Ok(given) }
+        if given.is_empty() { Err("nothing yet".to_owned()) } else { Ok(given) }
     });
     contains(&plane.kubectl("get csr jane").ok(), &["Approved,Issued"]);
     let config = plane.folder.join("jane.kubeconfig");
@@ -99,7 +99,7 @@ fn a_secret_for_a_token_is_filled(plane: &ControlPlane) {
     plane.kubectl_with("create -f -", &secret.to_string()).ok();
     let token = eventually("the token is there", Duration::from_secs(20), || {
         let token = plane.kubectl("get secret robot-token -o jsonpath={.data.token}").ok();
-        if token.is_empty() { Err("nothing yet") } else { Ok(token) }
+        if token.is_empty() { Err("nothing yet".to_owned()) } else { Ok(token) }
     });
     let token = String::from_utf8(BASE64_STANDARD.decode(token.trim()).unwrap()).unwrap();
     let who = plane.kubectl(&format!("--token={token} auth whoami")).ok();

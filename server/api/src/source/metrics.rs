@@ -27,11 +27,14 @@ const FRESH_FOR: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(3);
 const SUMMARY: &str = "/stats/summary";
 
+/// What each node told, and when.
+type Told = HashMap<Arc<str>, (Instant, Arc<Value>)>;
+
 /// Asks the agents; shared by both kinds.
 pub(crate) struct Agents {
     store: Arc<dyn Store>,
     tunnels: Tunnels,
-    told: Mutex<HashMap<Arc<str>, (Instant, Arc<Value>)>>,
+    told: Mutex<Told>,
 }
 
 pub(crate) struct Nodes(Arc<Agents>);

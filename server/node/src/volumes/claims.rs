@@ -45,7 +45,7 @@ pub(super) async fn prepare(
     let path = match (local, spec.host_path) {
         (Some(path), _) if is_ours => {
             let own = root(&context.config).join(&volume_name);
-            if PathBuf::from(&path) != own {
+            if own != *path {
                 return Err(Problem::Other(format!(
                     "the volume {volume_name} is on another node: {path}"
                 )));

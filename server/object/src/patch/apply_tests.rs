@@ -32,7 +32,7 @@ fn types() -> Types {
     let definition = |fields: Vec<Field>| {
         let mut fields = fields;
         fields.sort_by(|a, b| a.name.cmp(&b.name));
-        Definition { name: "".into(), fields, atomic: false }
+        Definition { name: "".into(), fields, atomic: false, open: false }
     };
     Types {
         roots: [("Root".into(), Node::Object(0))].into(),

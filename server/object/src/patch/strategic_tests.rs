@@ -29,6 +29,7 @@ fn types() -> Types {
             Definition {
                 name: "Root".into(),
                 atomic: false,
+                open: false,
                 fields: vec![
                     field("items", list(Node::Object(1)), merged_by("name")),
                     field("plain", list(Node::Any), PatchStrategy::default()),
@@ -39,6 +40,7 @@ fn types() -> Types {
             Definition {
                 name: "Item".into(),
                 atomic: false,
+                open: false,
                 fields: vec![field("list", list(Node::Object(1)), merged_by("name"))],
             },
         ],

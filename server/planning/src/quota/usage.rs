@@ -45,6 +45,7 @@ pub(crate) struct Counted<'o> {
     pub(super) subject: Subject<'o>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 pub(super) enum Subject<'o> {
     Pod(std::borrow::Cow<'o, Pod>),
     Service(std::borrow::Cow<'o, Service>),

@@ -17,8 +17,11 @@ pub(super) fn update(set: &mut Set<'_>) {
     }
 }
 
-/// The running old and new pod of each node that should have one.
-fn pairs<'w>(set: &Set<'w>) -> Vec<(usize, Option<&'w Arc<Entry>>, Option<&'w Arc<Entry>>)> {
+/// A node's place in the set, its running old pod and its running new one.
+type Pair<'w> = (usize, Option<&'w Arc<Entry>>, Option<&'w Arc<Entry>>);
+
+/// Of each node that should have a pod.
+fn pairs<'w>(set: &Set<'w>) -> Vec<Pair<'w>> {
     let nodes = set.nodes.iter().enumerate().filter(|(_, on)| on.should_continue);
     nodes
         .map(|(at, on)| {

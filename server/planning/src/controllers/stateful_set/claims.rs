@@ -58,9 +58,9 @@ pub(super) fn hand_to_pod(set: &mut Set<'_>, ordinal: i32, pod: &Arc<Entry>) {
 }
 
 fn create(set: &mut Set<'_>, key: Key, template: &str, ordinal: i32) {
-    let templates = set.object.spec.volume_claim_templates.iter().flatten();
+    let mut templates = set.object.spec.volume_claim_templates.iter().flatten();
     let Some(mut claim) =
-        templates.filter(|one| one.metadata.name.as_deref() == Some(template)).next_back().cloned()
+        templates.rfind(|one| one.metadata.name.as_deref() == Some(template)).cloned()
     else {
         return;
     };
