@@ -184,7 +184,7 @@ async fn odd_content_is_refused() {
             (
                 "too much",
                 JSON,
-                map(&format!(r#","data":{{"a":"{}"}}"#, "x".repeat(1 << 20))),
+                map(&format!(r#","data":{{"a":"{}"}}"#, "x".repeat((1 << 20) + 1))),
                 &[413, 422],
             ),
             (
@@ -343,7 +343,7 @@ async fn odd_queries_and_paths_are_refused() {
         ("GET", "/api/v1/namespaces/default/configmaps/%00", 404),
         ("GET", "/api/v1/namespaces/default/configmaps/%ff", 404),
         ("GET", "/api/v1//configmaps", 200),
-        ("GET", "/apis///", 404),
+        ("GET", "/apis///", 200),
         ("GET", "/api/v1/namespaces/default/configmaps/a/b/c/d/e", 404),
         ("GET", "/nowhere", 404),
         ("PUT", MAPS, 405),

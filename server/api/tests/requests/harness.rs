@@ -72,6 +72,12 @@ impl Harness {
     pub(crate) async fn full(&self, request: Request<Bytes>) -> Response<Bytes> {
         match self.send(request).await {
             Answer::Full(response) => response,
+            // A large list comes in pieces.
+            Answer::Stream(head, chunks) => {
+                let chunks: Vec<Bytes> =
+                    chunks.map(|chunk| chunk.expect("a piece")).collect().await;
+                head.map(|()| chunks.concat().into())
+            }
             _ => panic!("a full answer"),
         }
     }

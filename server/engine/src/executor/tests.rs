@@ -202,7 +202,7 @@ async fn what_must_be_absent_is_looked_for_afresh() {
 #[tokio::test]
 async fn what_must_be_empty_is_listed_kind_by_kind() {
     let actions =
-        [Action::Empty { namespace: "d".into(), kinds: vec!["configmaps".into()] }, delete("a")];
+        [Action::Empty { namespace: "d".into(), kinds: vec!["pods".into()] }, delete("a")];
     let (asked, outcome) = execute(vec![], &actions).await;
     assert!(asked.contains(&"list pods".to_owned()), "{asked:?}");
     assert!(outcome.is_stale && !asked.iter().any(|asked| asked.starts_with("delete")));
