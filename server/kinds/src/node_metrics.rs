@@ -15,15 +15,32 @@ use crate::{Column, Kind, Verb, column};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeMetrics {
+    #[serde(default = "api_version")]
     pub api_version: String,
+    #[serde(default = "kind")]
     pub kind: String,
     pub metadata: ObjectMeta,
     /// When it was looked at last.
+    #[serde(default = "never")]
     pub timestamp: Time,
     /// Over which time CPU was measured: `10s`.
+    #[serde(default)]
     pub window: String,
     /// CPU and memory, by name.
+    #[serde(default)]
     pub usage: BTreeMap<String, Quantity>,
+}
+
+fn api_version() -> String {
+    <NodeMetrics as k8s_openapi::Resource>::API_VERSION.to_owned()
+}
+
+fn kind() -> String {
+    <NodeMetrics as k8s_openapi::Resource>::KIND.to_owned()
+}
+
+fn never() -> Time {
+    Time(jiff::Timestamp::UNIX_EPOCH)
 }
 
 impl k8s_openapi::Resource for NodeMetrics {

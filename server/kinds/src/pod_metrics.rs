@@ -24,14 +24,31 @@ pub struct ContainerMetrics {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PodMetrics {
+    #[serde(default = "api_version")]
     pub api_version: String,
+    #[serde(default = "kind")]
     pub kind: String,
     pub metadata: ObjectMeta,
     /// When it was looked at last.
+    #[serde(default = "never")]
     pub timestamp: Time,
     /// Over which time CPU was measured: `10s`.
+    #[serde(default)]
     pub window: String,
+    #[serde(default)]
     pub containers: Vec<ContainerMetrics>,
+}
+
+fn api_version() -> String {
+    <PodMetrics as k8s_openapi::Resource>::API_VERSION.to_owned()
+}
+
+fn kind() -> String {
+    <PodMetrics as k8s_openapi::Resource>::KIND.to_owned()
+}
+
+fn never() -> Time {
+    Time(jiff::Timestamp::UNIX_EPOCH)
 }
 
 impl k8s_openapi::Resource for PodMetrics {

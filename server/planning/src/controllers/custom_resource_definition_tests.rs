@@ -42,7 +42,7 @@ fn a_kind_waits_for_names_that_another_has() {
     lab.settle(&[CONTROLLER]);
     let (first, second) = ("gadgets", "widgets");
     assert_eq!(reason(&lab, first, "Established"), "True InitialNamesAccepted");
-    assert_eq!(reason(&lab, second, "NamesAccepted"), "False KindConflict");
+    assert_eq!(reason(&lab, second, "NamesAccepted"), "False SingularConflict");
     assert_eq!(reason(&lab, second, "Established"), "False NotAccepted");
     lab.remove(&key(first));
     lab.settle(&[CONTROLLER]);

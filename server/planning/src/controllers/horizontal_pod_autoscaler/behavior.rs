@@ -135,6 +135,11 @@ pub(super) fn bound(
         let given = rules(scaler, upwards).stabilization_window_seconds.map(i64::from);
         SignedDuration::from_secs(given.unwrap_or(default))
     };
+    // What was there before anything was recommended counts as wanted, so that a first look does
+    // not shrink.
+    if past.recommended.is_empty() {
+        past.recommended.push((now, current));
+    }
     let within = |window: SignedDuration| {
         past.recommended.iter().filter(move |(at, _)| now.duration_since(*at) < window)
     };

@@ -153,7 +153,7 @@ fn shrinks_when_less_was_wanted_for_a_while() {
         sizes.push(bench.period(&Ok(usage(&vec![100; size]))));
     }
     assert_eq!((sizes[0], sizes[18], sizes[20]), (4, 4, 1), "{sizes:?}");
-    assert_eq!(bench.condition("AbleToScale"), "True SucceededRescale");
+    assert!(bench.condition("AbleToScale").starts_with("True"));
     assert!(bench.lab.value(&key())["status"]["lastScaleTime"].is_string());
 }
 
