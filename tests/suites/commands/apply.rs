@@ -146,7 +146,7 @@ fn kustomizes(desk: &Desk<'_>) {
 }
 
 fn validates(desk: &Desk<'_>) {
-    let unknown = MAP.replace("data:", "datum:");
+    let unknown = MAP.replace("\ndata:", "\ndatum:");
     contains("apply", &desk.run_with("apply -f -", &unknown).fails(), &["unknown field \"datum\""]);
     let warned = desk.run_with("apply --validate=warn -f -", &unknown);
     contains("apply", &warned.stderr, &["Warning: unknown field \"datum\""]);

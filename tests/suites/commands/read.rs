@@ -84,9 +84,14 @@ fn explains(desk: &Desk<'_>) {
     desk.shows("explain deploy --api-version=apps/v1 --output=plaintext-openapiv2", &["KIND:"]);
     desk.refuses("explain pod.spec.nonsense", &["field \"nonsense\" does not exist"]);
     // Every kind that discovery names has a schema.
-    let names = desk.run("api-resources -o name --verbs=get").ok();
-    for name in names.lines() {
-        desk.shows(&format!("explain {name}"), &["KIND:", "VERSION:", "apiVersion"]);
+    let listed = desk.run("api-resources --no-headers --verbs=get").ok();
+    for line in listed.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (name, version) = (words[0], words[words.len() - 3]);
+        desk.shows(
+            &format!("explain {name} --api-version={version}"),
+            &["KIND:", "VERSION:", "apiVersion"],
+        );
     }
 }
 

@@ -235,5 +235,4 @@ fn write(definition: &Definition, told: Definition) -> Option<Action> {
 }
 
 #[cfg(test)]
-#[path = "custom_resource_definition_tests.rs"]
 mod tests;
