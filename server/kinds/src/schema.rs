@@ -5,9 +5,10 @@ mod check;
 mod conform;
 mod convert;
 pub(crate) mod definitions;
+mod lines;
 mod read;
 
-pub use check::{FieldValidation, check_body, check_patched, missing};
+pub use check::{FieldValidation, check_body, check_patched, missing, yaml_errors};
 pub use conform::conform;
 pub use definitions::Definitions;
 pub use read::{Body, read_json, read_yaml};

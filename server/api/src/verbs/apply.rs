@@ -5,7 +5,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use kinds::{
     Verb,
-    schema::{FieldValidation, of, read_yaml},
+    schema::{FieldValidation, of, read_yaml, yaml_errors},
 };
 use object::{ApiError, FieldErrors, Reason, patch::apply};
 use serde_json::Value;
@@ -104,8 +104,8 @@ fn read_config(writer: &mut Writer<'_>, target: &Target, body: &Bytes) -> Result
     match writer.options.validation {
         FieldValidation::Strict if !read.duplicates.is_empty() => {
             return Err(ApiError::bad_request(format!(
-                "error decoding YAML: {}",
-                read.duplicates.join(", ")
+                "error strict decoding YAML: error converting YAML to JSON: {}",
+                yaml_errors(&read.duplicates)
             )));
         }
         FieldValidation::Warn => writer.warnings.extend(read.duplicates),

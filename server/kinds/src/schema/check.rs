@@ -39,9 +39,22 @@ impl FieldValidation {
             Self::Ignore => Ok(Vec::new()),
             Self::Warn => Ok(wrong),
             Self::Strict if wrong.is_empty() => Ok(wrong),
-            Self::Strict => Err(format!("strict decoding error: {}", wrong.join(", "))),
+            Self::Strict => Err(format!("strict decoding error: {}", together(wrong))),
         }
     }
+}
+
+/// All that is wrong as one text; what stands on lines of YAML comes first.
+fn together(mut wrong: Vec<String>) -> String {
+    let (lines, others): (Vec<_>, Vec<_>) =
+        wrong.drain(..).partition(|told| told.starts_with("line "));
+    let lines = (!lines.is_empty()).then(|| yaml_errors(&lines));
+    lines.into_iter().chain(others).collect::<Vec<_>>().join(", ")
+}
+
+/// What Kubernetes' YAML reader says of several lines.
+pub fn yaml_errors(lines: &[String]) -> String {
+    format!("yaml: unmarshal errors:\n  {}", lines.join("\n  "))
 }
 
 fn conform_to(def: &KindDef, value: &mut Value) -> Result<Vec<String>, String> {

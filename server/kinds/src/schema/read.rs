@@ -7,12 +7,15 @@ use object::ApiError;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use super::lines;
+
 /// What a client sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Body {
     /// Of a field that stands there twice, the last value.
     pub value: Value,
-    /// `duplicate field "spec.replicas"`, one for each field.
+    /// `duplicate field "spec.replicas"`, one for each field; of YAML, where Kubernetes finds it:
+    /// `line 3: key "replicas" already set in map`.
     pub duplicates: Vec<String>,
 }
 
@@ -39,8 +42,23 @@ pub fn read_yaml(bytes: &[u8]) -> Result<Body, ApiError> {
     if is_deep(bytes) {
         return Err(ApiError::bad_request("error decoding YAML: it is nested too deeply"));
     }
-    read(serde_norway::Deserializer::from_slice(bytes))
-        .map_err(|error| ApiError::bad_request(format!("error decoding YAML: {error}")))
+    let mut body = read(serde_norway::Deserializer::from_slice(bytes))
+        .map_err(|error| ApiError::bad_request(format!("error decoding YAML: {error}")))?;
+    if !body.duplicates.is_empty() {
+        let text = String::from_utf8_lossy(bytes);
+        body.duplicates = body.duplicates.iter().flat_map(|told| placed(&text, told)).collect();
+    }
+    Ok(body)
+}
+
+/// Where in a text a field is said again; as it was told, if that can not be seen.
+fn placed(text: &str, told: &str) -> Vec<String> {
+    let path = told.trim_start_matches("duplicate field ").trim_matches('"');
+    let again = lines::of_field(text, path).into_iter().skip(1);
+    let name = path.rsplit('.').next().unwrap_or(path);
+    let found: Vec<String> =
+        again.map(|line| format!("line {line}: key {name:?} already set in map")).collect();
+    if found.is_empty() { vec![told.to_owned()] } else { found }
 }
 
 /// Whether more brackets stand open than any object has. The time that a YAML scanner takes grows
