@@ -29,6 +29,33 @@ fn schema(kind: &CustomKind) -> Value {
     if kind.structure.preserves {
         schema["x-kubernetes-preserve-unknown-fields"] = true.into();
     }
+    embed(&mut schema);
+    envelop(&mut schema);
+    schema
+}
+
+/// Declares what objects within the object have, as every object has it.
+fn embed(schema: &mut Value) {
+    let Value::Object(fields) = schema else { return };
+    for nested in ["items", "additionalProperties"] {
+        fields.get_mut(nested).into_iter().for_each(embed);
+    }
+    if let Some(Value::Object(properties)) = fields.get_mut("properties") {
+        properties.values_mut().for_each(embed);
+    }
+    if fields.get("x-kubernetes-embedded-resource") != Some(&Value::Bool(true)) {
+        return;
+    }
+    let required = fields.entry("required").or_insert_with(|| json!([]));
+    for name in ["kind", "apiVersion"] {
+        let listed = required.as_array_mut().filter(|listed| !listed.contains(&name.into()));
+        listed.into_iter().for_each(|listed| listed.push(name.into()));
+    }
+    envelop(schema);
+}
+
+/// Declares version, kind and metadata.
+fn envelop(schema: &mut Value) {
     if !schema["properties"].is_object() {
         schema["properties"] = Value::Object(Map::new());
     }
@@ -45,7 +72,6 @@ fn schema(kind: &CustomKind) -> Value {
         "allOf": [reference(&meta("ObjectMeta"))],
         "description": "Standard object's metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata",
     });
-    schema
 }
 
 /// The types by which its objects are patched.

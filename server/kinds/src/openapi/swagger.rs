@@ -9,6 +9,7 @@ pub(super) struct Part {
     pub(super) definitions: Map<String, Value>,
 }
 
+const GVK: &str = "x-kubernetes-group-version-kind";
 const JSON: &str = "application/json";
 
 impl Part {
@@ -37,9 +38,17 @@ fn definition(name: &str, mut written: Value) -> Value {
         Some("IntOrString") => {
             json!({"type": "string", "format": "int-or-string", "description": written["description"].take()})
         }
+        _ if is_open_kind(&written) => {
+            json!({"type": "object", GVK: written[GVK].take()})
+        }
         Some("Quantity") => json!({"type": "string", "description": written["description"].take()}),
         _ => schema(written),
     }
+}
+
+/// Whether a definition is of a kind that takes fields of any name.
+fn is_open_kind(written: &Value) -> bool {
+    written.get(GVK).is_some() && written["x-kubernetes-preserve-unknown-fields"] == true
 }
 
 /// A schema without what OpenAPI 2 has no word for.
@@ -53,17 +62,7 @@ fn schema(written: Value) -> Value {
     for field in ["anyOf", "oneOf", "not"] {
         fields.remove(field);
     }
-    let is = |fields: &Map<String, Value>, name: &str| fields.get(name) == Some(&Value::Bool(true));
-    // Clients that validate by this document would refuse what the server takes.
-    if fields.remove("nullable") == Some(Value::Bool(true))
-        || is(&fields, "x-kubernetes-int-or-string")
-    {
-        fields.remove("type");
-    }
-    if is(&fields, "x-kubernetes-preserve-unknown-fields") {
-        fields.remove("items");
-        fields.remove("properties");
-    }
+    simplify(&mut fields);
     if let Some(Value::String(path)) = fields.get_mut("$ref") {
         *path = path.replace("#/components/schemas/", "#/definitions/");
     }
@@ -78,6 +77,35 @@ fn schema(written: Value) -> Value {
         }
     }
     Value::Object(fields)
+}
+
+/// Takes away what clients that validate by this document would refuse though the server takes it.
+fn simplify(fields: &mut Map<String, Value>) {
+    let is = |fields: &Map<String, Value>, name: &str| fields.get(name) == Some(&Value::Bool(true));
+    let preserves = is(fields, "x-kubernetes-preserve-unknown-fields");
+    let is_nullable = fields.remove("nullable") == Some(Value::Bool(true));
+    if preserves || is_nullable {
+        fields.remove("items");
+        fields.remove("properties");
+    }
+    let is_of = |name: &str| fields.get("type").is_some_and(|kind| kind == name);
+    let is_open =
+        (preserves && is_of("object")) || (is_of("array") && !fields.contains_key("items"));
+    if is_nullable || is_open || is(fields, "x-kubernetes-int-or-string") {
+        fields.remove("type");
+    }
+    // A field that may be null is no longer required.
+    let Some(Value::Object(properties)) = fields.get("properties") else { return };
+    let may_be_null = |name: &Value| {
+        let property = name.as_str().and_then(|name| properties.get(name));
+        property.is_some_and(|property| property["nullable"] == true)
+    };
+    let Some(Value::Array(required)) = fields.get("required") else { return };
+    let kept: Vec<Value> = required.iter().filter(|name| !may_be_null(name)).cloned().collect();
+    match kept.is_empty() {
+        true => drop(fields.remove("required")),
+        false => drop(fields.insert("required".to_owned(), kept.into())),
+    }
 }
 
 fn path_item(mut item: Value) -> Value {
