@@ -83,7 +83,7 @@ pub(crate) async fn answer(
         response["uid"] = uid.clone();
     }
     let body = json!({
-        "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response,
+        "apiVersion": review["apiVersion"], "kind": review["kind"], "response": response,
     });
     Response::new(Full::new(body.to_string().into()))
 }
