@@ -1,9 +1,12 @@
 //! Kinds that users define: served as soon as they are established, and held to their schemas.
 
-use crate::harness::Harness;
 use serde_json::{Value, json};
 
-const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+use crate::{
+    definitions::{DEFINITIONS, define, establish},
+    harness::Harness,
+};
+
 const CRONTABS: &str = "/apis/stable.example.com/v1/namespaces/default/crontabs";
 
 fn definition(versions: Value) -> Value {
@@ -45,25 +48,6 @@ fn version(name: &str, storage: bool) -> Value {
 fn crontab(name: &str) -> Value {
     json!({"apiVersion": "stable.example.com/v1", "kind": "CronTab", "metadata": {"name": name},
         "spec": {"cronSpec": "* *"}})
-}
-
-/// Creates a definition and says what its controller would.
-async fn define(api: &Harness, definition: Value) -> Value {
-    let name = definition["metadata"]["name"].as_str().unwrap().to_owned();
-    let (code, created) = api.ask("POST", DEFINITIONS, definition).await;
-    assert_eq!(code, 201, "{created}");
-    establish(api, &name).await
-}
-
-async fn establish(api: &Harness, name: &str) -> Value {
-    let stored = api.get(&format!("{DEFINITIONS}/{name}")).await;
-    let patch = json!({"status": {"acceptedNames": stored["spec"]["names"], "conditions": [
-        {"type": "NamesAccepted", "status": "True", "reason": "NoConflicts"},
-        {"type": "Established", "status": "True", "reason": "InitialNamesAccepted"}]}});
-    let path = format!("{DEFINITIONS}/{name}/status");
-    let (code, patched) = api.ask_as("PATCH", &path, MERGE, patch).await;
-    assert_eq!(code, 200, "{patched}");
-    patched
 }
 
 const MERGE: &str = "application/merge-patch+json";

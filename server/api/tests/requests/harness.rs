@@ -45,6 +45,11 @@ impl Harness {
         Self::over(Arc::new(Memory::default()), settings).await
     }
 
+    /// Over a store that keeps less of the past, say.
+    pub(crate) async fn start_over(store: Arc<dyn Store>) -> Self {
+        Self::over(store, Settings::new(signing_key())).await
+    }
+
     /// Another copy of the server over the same store.
     pub(crate) async fn copy(&self) -> Self {
         Self::over(self.store.clone(), Settings::new(signing_key())).await

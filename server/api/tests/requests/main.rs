@@ -10,6 +10,7 @@ mod bad_input;
 mod conformance;
 mod credentials;
 mod custom_resources;
+mod definitions;
 mod dialing;
 mod fairness;
 mod harness;

@@ -1,6 +1,7 @@
 //! Behaviours of Kubernetes' conformance suite that controllers decide, one test for each, named
 //! after it. `tests/conformance.md` lists them.
 
+use object::Key;
 use serde_json::{Value, json};
 
 use crate::{
@@ -10,6 +11,7 @@ use crate::{
 
 const DEPLOYMENTS: &str = "deployments.apps";
 const SETS: &str = "replicasets.apps";
+const CONTROLLERS: &str = "replicationcontrollers";
 
 fn pod(namespace: &str, name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": namespace},
@@ -59,6 +61,82 @@ async fn garbage_collector_orphans_rs_created_by_deployment_when_asked() {
     bench.create(left).await;
     bench.until("pods", |all| !all.contains_key(&key("pods", "default", "left"))).await;
     assert_eq!(bench.list(SETS).await.len(), 1);
+}
+
+/// A replication controller whose pods run.
+async fn running_controller(bench: &Bench, replicas: usize) {
+    bench.agent("one").await;
+    bench
+        .create(json!({"apiVersion": "v1", "kind": "ReplicationController",
+            "metadata": {"name": "simpletest.rc", "namespace": "default"},
+            "spec": {"replicas": replicas, "selector": {"test": "gc"}, "template": {
+                "metadata": {"labels": {"test": "gc"}},
+                "spec": {"terminationGracePeriodSeconds": 1,
+                    "containers": [{"name": "c", "image": "x"}]}}}}))
+        .await;
+    bench
+        .until("pods", |all| {
+            all.len() == replicas && all.values().all(|pod| pod["status"]["phase"] == "Running")
+        })
+        .await;
+}
+
+fn simpletest() -> Key {
+    key(CONTROLLERS, "default", "simpletest.rc")
+}
+
+/// Conformance: [sig-api-machinery] Garbage collector should delete pods created by rc when not orphaning [Conformance]
+#[tokio::test]
+async fn garbage_collector_deletes_pods_created_by_rc_when_not_orphaning() {
+    let bench = Bench::start().await;
+    running_controller(&bench, 2).await;
+    bench.delete_with(&simpletest(), "Background").await;
+    for kind in [CONTROLLERS, "pods"] {
+        bench.until(kind, |all| all.is_empty()).await;
+    }
+}
+
+/// Conformance: [sig-api-machinery] Garbage collector should keep the rc around until all its pods are deleted if the deleteOptions says so [Conformance] [Serial]
+#[tokio::test]
+async fn garbage_collector_keeps_the_rc_until_its_pods_are_gone_when_asked() {
+    let bench = Bench::start().await;
+    running_controller(&bench, 10).await;
+    // One pod is held, so that the controller can be seen to wait for it.
+    let pods = bench.list("pods").await;
+    let held = key("pods", "default", text(&pods[0]["metadata"]["name"]));
+    let hold = |finalizers: Value| json!({"metadata": {"finalizers": finalizers}});
+    bench.patch(&held, "", hold(json!(["example.com/hold"]))).await;
+    bench.delete_with(&simpletest(), "Foreground").await;
+    bench.until("pods", |all| all.keys().eq([&held])).await;
+    let waiting = bench.get(&simpletest()).await;
+    assert_eq!(waiting["metadata"]["finalizers"], json!(["foregroundDeletion"]));
+    assert!(waiting["metadata"]["deletionTimestamp"].is_string(), "{waiting}");
+    bench.patch(&held, "", hold(Value::Null)).await;
+    for kind in ["pods", CONTROLLERS] {
+        bench.until(kind, |all| all.is_empty()).await;
+    }
+}
+
+/// Conformance: [sig-api-machinery] Garbage collector should orphan pods created by rc if delete options say so [Conformance] [Serial]
+#[tokio::test]
+async fn garbage_collector_orphans_pods_created_by_rc_when_asked() {
+    let bench = Bench::start().await;
+    running_controller(&bench, 10).await;
+    bench.delete_with(&simpletest(), "Orphan").await;
+    bench.until(CONTROLLERS, |all| all.is_empty()).await;
+    // The collector has seen the controller go when it has collected what hung on it.
+    let mut left = pod("default", "left");
+    left["metadata"]["ownerReferences"] = json!([{"apiVersion": "v1",
+        "kind": "ReplicationController", "name": "simpletest.rc", "uid": "gone"}]);
+    bench.create(left).await;
+    bench.until("pods", |all| !all.contains_key(&key("pods", "default", "left"))).await;
+    let pods = bench.list("pods").await;
+    assert_eq!(pods.len(), 10);
+    for pod in pods {
+        let metadata = &pod["metadata"];
+        assert!(metadata["deletionTimestamp"].is_null(), "{metadata}");
+        assert!(metadata["ownerReferences"].is_null(), "{metadata}");
+    }
 }
 
 /// Conformance: [sig-api-machinery] Garbage collector should not be blocked by dependency circle [Conformance]
