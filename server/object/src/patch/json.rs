@@ -28,6 +28,9 @@ pub fn apply(object: &mut Value, patch: &[u8]) -> Result<(), ApiError> {
     let mut patched = object.clone();
     let mut copied = 0;
     for operation in &*patch {
+        if passes_for_absence(&patched, operation) {
+            continue;
+        }
         if let PatchOperation::Copy(copy) = operation {
             copied += patched.pointer(copy.from.as_str()).map_or(0, size);
             if copied > COPIED_BYTES_MAX {
@@ -51,6 +54,15 @@ pub fn apply(object: &mut Value, patch: &[u8]) -> Result<(), ApiError> {
     }
     *object = patched;
     Ok(())
+}
+
+/// Whether an operation tests for null what is not there: that passes in Kubernetes, and clients
+/// make sure by it that there are no finalizers yet.
+fn passes_for_absence(object: &Value, operation: &PatchOperation) -> bool {
+    let PatchOperation::Test(test) = operation else { return false };
+    let Some((parent, field)) = test.path.split_back() else { return false };
+    let parent = object.pointer(parent.as_str()).and_then(Value::as_object);
+    test.value.is_null() && parent.is_some_and(|fields| !fields.contains_key(&*field.decoded()))
 }
 
 fn rejected(why: &str, operation: &PatchOperation) -> ApiError {
@@ -87,6 +99,20 @@ mod tests {
             .collect();
         let error = apply(&mut object, json!(copies).to_string().as_bytes()).unwrap_err();
         assert!(error.message.contains("the copies are too large"), "{error}");
+    }
+
+    #[test]
+    fn a_test_for_null_passes_where_nothing_is() {
+        let mut object = json!({"metadata": {"name": "a", "labels": {"x": "y"}}});
+        let add = br#"[{"op":"test","path":"/metadata/finalizers","value":null},
+                       {"op":"add","path":"/metadata/finalizers","value":["f"]}]"#;
+        apply(&mut object, add).unwrap();
+        assert_eq!(object["metadata"]["finalizers"], json!(["f"]));
+        assert_eq!(apply(&mut object, add).unwrap_err().code(), 422, "now there is one");
+        let deeper = br#"[{"op":"test","path":"/spec/replicas","value":null}]"#;
+        assert_eq!(apply(&mut object, deeper).unwrap_err().code(), 422);
+        let valued = br#"[{"op":"test","path":"/metadata/uid","value":"u"}]"#;
+        assert_eq!(apply(&mut object, valued).unwrap_err().code(), 422);
     }
 
     #[test]
