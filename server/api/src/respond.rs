@@ -23,7 +23,7 @@ pub(crate) fn text(status: StatusCode, text: &str) -> Response<Bytes> {
 }
 
 pub(crate) fn json(status: StatusCode, value: &Value) -> Response<Bytes> {
-    bytes(status, "application/json", value.to_string().into())
+    bytes(status, "application/json", object::text::line(value).into())
 }
 
 /// JSON as the client wants to read it.

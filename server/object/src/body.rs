@@ -5,14 +5,16 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::{Map, Value};
 
+use crate::text;
+
 const METADATA: &[u8] = br#""metadata":{"#;
 
-/// Encodes an object with `apiVersion`, `kind` and `metadata` in front, without
+/// Encodes an object with `kind`, `apiVersion` and `metadata` in front, without
 /// `metadata.resourceVersion`, so that [`splice`] finds its place near the start.
 pub fn encode(mut object: Map<String, Value>) -> Bytes {
     let mut out = Vec::with_capacity(1024);
     out.push(b'{');
-    for field in ["apiVersion", "kind", "metadata"] {
+    for field in ["kind", "apiVersion", "metadata"] {
         if let Some(mut value) = object.remove(field) {
             if let Some(metadata) = value.as_object_mut() {
                 metadata.remove("resourceVersion");
@@ -33,7 +35,7 @@ fn push_field(out: &mut Vec<u8>, field: &str, value: &Value) {
     }
     serde_json::to_writer(&mut *out, field).expect("a string is JSON");
     out.push(b':');
-    serde_json::to_writer(&mut *out, value).expect("a value is JSON");
+    text::push_plain(out, value);
 }
 
 /// Where `resourceVersion` goes: just behind `"metadata":{`. `None` for bytes without metadata.

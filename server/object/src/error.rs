@@ -138,7 +138,10 @@ impl ApiError {
         let message = format!("{group_kind} \"{name}\" is invalid: {errors}");
         let (kind, group) = group_kind.split_once('.').unwrap_or((group_kind, ""));
         let causes: Vec<Value> = errors.0.iter().map(FieldError::cause).collect();
-        let details = json!({"name": name, "group": group, "kind": kind, "causes": causes});
+        let mut details = json!({"name": name, "kind": kind, "causes": causes});
+        if !group.is_empty() {
+            details["group"] = group.into();
+        }
         Self { reason: Reason::Invalid, message, details: Some(Box::new(details)) }
     }
 

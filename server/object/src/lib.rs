@@ -11,6 +11,7 @@ pub mod patch;
 pub mod quantity;
 pub mod schema;
 pub mod selector;
+pub mod text;
 
 pub use error::{ApiError, FieldError, FieldErrors, Reason};
 pub use key::{Key, KindName};

@@ -73,7 +73,7 @@ pub(super) fn stream(
 
 /// A `Status`, as the API itself would answer.
 pub(super) fn failure(error: &ApiError) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(error.to_status().to_string()));
+    let mut response = Response::new(Bytes::from(object::text::line(&error.to_status())));
     *response.status_mut() = ::http::StatusCode::from_u16(error.code())
         .unwrap_or(::http::StatusCode::INTERNAL_SERVER_ERROR);
     let json = ::http::HeaderValue::from_static("application/json");

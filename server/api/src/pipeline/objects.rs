@@ -101,7 +101,7 @@ impl Api {
                 Shape::Table(version) => scale_table(&scale, version),
                 _ => scale,
             };
-            let shown = shown.to_string().into();
+            let shown = object::text::line(&shown).into();
             return Ok(respond::formatted(StatusCode::OK, shown, view.wanted.format));
         }
         if target.sub().is_some_and(|sub| sub.awaits) {
@@ -196,9 +196,11 @@ impl Api {
                 let uid = object::Meta::read(&stored.body).map(|meta| meta.uid.to_string());
                 let mut status = success();
                 status["details"] = json!({
-                    "name": target.name, "group": target.def.group, "kind": target.def.plural,
-                    "uid": uid.unwrap_or_default(),
+                    "name": target.name, "kind": target.def.plural, "uid": uid.unwrap_or_default(),
                 });
+                if !target.def.group.is_empty() {
+                    status["details"]["group"] = (*target.def.group).into();
+                }
                 respond::json(StatusCode::OK, &status)
             }
         };
@@ -239,9 +241,9 @@ impl Api {
             }
             Written::Answered(value) if verb == Verb::Create => {
                 check_transformable(target, &value, view)?;
-                (StatusCode::CREATED, value.to_string().into())
+                (StatusCode::CREATED, object::text::line(&value).into())
             }
-            Written::Answered(value) => (StatusCode::OK, value.to_string().into()),
+            Written::Answered(value) => (StatusCode::OK, object::text::line(&value).into()),
         };
         let mut response = respond::formatted(status, body, view.wanted.format);
         respond::warn(&mut response, &writer.all_warnings());

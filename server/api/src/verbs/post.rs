@@ -70,7 +70,7 @@ impl Api {
             Ok(Draft::own(object))
         })
         .await?;
-        Ok(Written::Answered(success()))
+        Ok(Written::Answered(created()))
     }
 
     /// Deletes the object as the eviction says.
@@ -89,8 +89,15 @@ impl Api {
         // Those who evict at once would all see the others' budget as changed.
         let _turn = self.turns.take(&target.namespace).await;
         self.delete(writer, target, &request).await?;
-        Ok(Written::Answered(success()))
+        Ok(Written::Answered(created()))
     }
+}
+
+/// The same for what was posted, which alone names its code.
+fn created() -> Value {
+    let mut status = success();
+    status["code"] = 201.into();
+    status
 }
 
 /// `Status` of what went well.

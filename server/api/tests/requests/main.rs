@@ -7,6 +7,7 @@ mod aggregation;
 mod auditing;
 mod backends;
 mod bad_input;
+mod clients;
 mod conformance;
 mod credentials;
 mod custom_resources;

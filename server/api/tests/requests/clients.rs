@@ -1,0 +1,96 @@
+//! What other people's clients rely on without saying so.
+
+use crate::harness::Harness;
+use serde_json::{Value, json};
+
+const MAPS: &str = "/api/v1/namespaces/default/configmaps";
+const APPLY: &str = "application/apply-patch+yaml";
+
+async fn text(api: &Harness, method: &str, path: &str, body: Value) -> String {
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let response = api.full(api.request(method, path).body(body.into()).unwrap()).await;
+    String::from_utf8(response.body().to_vec()).unwrap()
+}
+
+/// The Python client's tests compare a refusal to the letter; kube-rs reads an object's kind first.
+#[tokio::test]
+async fn fields_stand_where_kubernetes_puts_them() {
+    let api = Harness::start().await;
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}});
+    let start = r#"{"kind":"ConfigMap","apiVersion":"v1","metadata":{"#;
+    assert!(text(&api, "POST", MAPS, map.clone()).await.starts_with(start));
+    assert!(text(&api, "GET", &format!("{MAPS}/a"), Value::Null).await.starts_with(start));
+    assert_eq!(
+        text(&api, "POST", MAPS, map).await,
+        concat!(
+            r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","#,
+            r#""message":"configmaps \"a\" already exists","reason":"AlreadyExists","#,
+            r#""details":{"name":"a","kind":"configmaps"},"code":409}"#,
+            "\n"
+        )
+    );
+    let gone = text(&api, "DELETE", &format!("{MAPS}/a"), Value::Null).await;
+    let start = r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success","details":{"name":"a","kind":"configmaps","uid":""#;
+    assert!(gone.starts_with(start), "{gone}");
+}
+
+/// What is posted to a pod is answered with its code, which kube-rs looks at.
+#[tokio::test]
+async fn an_eviction_names_its_code() {
+    let api = Harness::start().await;
+    let pods = "/api/v1/namespaces/default/pods";
+    let pod = json!({"metadata": {"name": "a"},
+        "spec": {"containers": [{"name": "c", "image": "x"}]}});
+    assert_eq!(api.ask("POST", pods, pod).await.0, 201);
+    let eviction = json!({"metadata": {"name": "a", "namespace": "default"}});
+    let (code, evicted) = api.ask("POST", &format!("{pods}/a/eviction"), eviction).await;
+    assert_eq!((code, &evicted["status"], &evicted["code"]), (201, &json!("Success"), &json!(201)));
+}
+
+/// kube-rs' finalizers make sure by a test for null that there are none yet.
+#[tokio::test]
+async fn a_finalizer_is_added_where_none_is() {
+    let api = Harness::start().await;
+    let map = json!({"metadata": {"name": "a"}});
+    assert_eq!(api.ask("POST", MAPS, map).await.0, 201);
+    let patch = json!([
+        {"op": "test", "path": "/metadata/finalizers", "value": null},
+        {"op": "add", "path": "/metadata/finalizers", "value": ["example.com/keep"]},
+    ]);
+    let path = format!("{MAPS}/a");
+    let media = "application/json-patch+json";
+    let (code, kept) = api.ask_as("PATCH", &path, media, patch.clone()).await;
+    assert_eq!((code, &kept["metadata"]["finalizers"]), (200, &json!(["example.com/keep"])));
+    assert_eq!(api.ask_as("PATCH", &path, media, patch).await.0, 422);
+}
+
+/// What is applied again changes nothing, though the applied lists lack what the server fills in
+/// (here the version of a field of a projected volume, whose sources are one value).
+#[tokio::test]
+async fn applying_again_leaves_the_times() {
+    let api = Harness::start().await;
+    let path = "/apis/apps/v1/namespaces/default/deployments/web";
+    let name = json!({"path": "name", "fieldRef": {"fieldPath": "metadata.name"}});
+    let config = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
+        "spec": {
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": {"metadata": {"labels": {"app": "web"}}, "spec": {
+                "containers": [{"name": "c", "image": "x"}],
+                "volumes": [{"name": "v", "projected": {"sources": [{"downwardAPI": {"items": [name]}}]}}],
+            }},
+        },
+    });
+    let apply = async || {
+        let path = format!("{path}?fieldManager=one&force=true");
+        api.ask_as("PATCH", &path, APPLY, config.clone()).await
+    };
+    let (code, mut made) = apply().await;
+    assert_eq!(code, 201, "{made}");
+    made["metadata"]["managedFields"][0]["time"] = "2020-01-01T00:00:00Z".into();
+    let (code, dated) = api.ask("PUT", path, made).await;
+    assert_eq!(code, 200, "{dated}");
+    let (code, again) = apply().await;
+    assert_eq!(code, 200, "{again}");
+    assert_eq!(again["metadata"], dated["metadata"]);
+}
