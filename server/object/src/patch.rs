@@ -5,7 +5,7 @@ mod compare;
 mod conflict;
 mod field_set;
 pub mod json;
-mod managed;
+pub mod managed;
 pub mod merge;
 pub mod strategic;
 mod strategic_list;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kinds::{AnyObject, KindDef, schema::Body};
-use object::{ApiError, Key};
+use object::{ApiError, Key, patch::managed::differ_in_times_at_most};
 use planning::{admission::held, dynamic_admission::Operation};
 use serde_json::Value;
 use store::{Expected, StoreError, Stored, Write};
@@ -143,7 +143,7 @@ impl Api {
         admit::validate(def, &sent, Some((old, subresource)))?;
         writer.note(self.review(admission, &*sent.object).await?);
         self.validate_dynamically(&event, writer, before, &*sent.object).await?;
-        if is_kept_so && sent.object.to_value() == old_value {
+        if is_kept_so && differ_in_times_at_most(&sent.object.to_value(), &old_value) {
             return Ok(Vec::new());
         }
         let expected = Expected::Revision(current.revision);

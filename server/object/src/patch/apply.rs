@@ -303,8 +303,26 @@ fn sync_last_applied(live: &Value, object: &mut Value, config: &Value) {
     if let Some(annotations) =
         object.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut)
     {
-        annotations.insert(LAST_APPLIED.to_owned(), format!("{config}\n").into());
+        annotations.insert(LAST_APPLIED.to_owned(), format!("{}\n", as_go_writes(&config)).into());
     }
+}
+
+/// JSON with what Go escapes for the sake of HTML, so that the annotation is the same by whom ever
+/// it is written.
+fn as_go_writes(value: &Value) -> String {
+    let mut text = value.to_string();
+    for (plain, escaped) in [
+        ('<', "\\u003c"),
+        ('>', "\\u003e"),
+        ('&', "\\u0026"),
+        ('\u{2028}', "\\u2028"),
+        ('\u{2029}', "\\u2029"),
+    ] {
+        if text.contains(plain) {
+            text = text.replace(plain, escaped);
+        }
+    }
+    text
 }
 
 #[cfg(test)]

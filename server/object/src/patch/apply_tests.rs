@@ -352,7 +352,8 @@ fn kubectl_takes_over_what_it_applied_as_a_client() {
     let config = |replicas: i32| {
         json!({
             "apiVersion": "apps/v1", "kind": "Deployment",
-            "metadata": {"name": "web", "annotations": {}}, "spec": {"replicas": replicas},
+            "metadata": {"name": "web", "annotations": {"note": "1 < 2"}},
+            "spec": {"replicas": replicas},
         })
     };
     let mut object = config(1);
@@ -364,6 +365,7 @@ fn kubectl_takes_over_what_it_applied_as_a_client() {
     assert_eq!(story.spec()["replicas"], 2);
     let kept = last_applied(story.object.as_ref().unwrap()).unwrap();
     assert_eq!(serde_json::from_str::<Value>(kept).unwrap(), config(2));
+    assert!(kept.contains(r"1 \u003c 2"), "kubectl itself writes it so: {kept}");
     // What somebody else changed since is not kubectl's to take.
     story.update("hpa", json!({"replicas": 5}));
     let error = story.try_apply_whole("kubectl", &config(3), false).unwrap_err();

@@ -129,6 +129,42 @@ impl Managed {
     }
 }
 
+/// Whether nothing but the times at which managers wrote tells two objects apart. What was applied
+/// lacks defaults until they are filled in, so only then it is seen that it changed nothing.
+#[must_use]
+pub fn differ_in_times_at_most(one: &Value, other: &Value) -> bool {
+    const METADATA: &str = "metadata";
+    const OWNERS: &str = "managedFields";
+    if one == other {
+        return true;
+    }
+    let owners = [one, other].map(|object| object[METADATA][OWNERS].as_array());
+    let [Some(own), Some(others)] = owners else { return false };
+    let timeless = |entries: &[Value]| {
+        let mut entries = entries.to_vec();
+        entries.iter_mut().filter_map(Value::as_object_mut).for_each(|entry| {
+            entry.remove("time");
+        });
+        entries.sort_by_cached_key(Value::to_string);
+        entries
+    };
+    own != others
+        && is_same_except(METADATA, Some(one), Some(other))
+        && is_same_except(OWNERS, one.get(METADATA), other.get(METADATA))
+        && timeless(own) == timeless(others)
+}
+
+/// Whether two objects have the same fields, left alone the one that is named.
+fn is_same_except(field: &str, one: Option<&Value>, other: Option<&Value>) -> bool {
+    let (Some(one), Some(other)) =
+        (one.and_then(Value::as_object), other.and_then(Value::as_object))
+    else {
+        return false;
+    };
+    let others = |(name, _): &(&String, &Value)| *name != field;
+    one.iter().filter(others).eq(other.iter().filter(others))
+}
+
 fn decode_entry(entry: &Value) -> Option<Entry> {
     let text = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
     let operation = match entry["operation"].as_str()? {
