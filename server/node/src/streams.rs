@@ -33,10 +33,17 @@ pub(crate) async fn answer(context: Arc<Context>, header: StreamHeader, connecti
         Operation::Exec => exec::answer(&context, &request, connection).await,
         Operation::Attach => attach::answer(&context, &request, connection).await,
         Operation::PortForward => forward::answer(&context, &request, connection).await,
-        Operation::Dial => dial::answer(&context, &request, connection).await,
+        Operation::Dial => match dial::connect(&context, &request).await {
+            Ok(stream) => {
+                // Nothing but the stream may hold the sending half: its end is told by dropping it.
+                drop(failures);
+                return dial::carry(stream, connection).await;
+            }
+            Err(error) => Err(error),
+        },
         Operation::Node => {
-            node_api::answer(context.clone(), connection).await;
-            Ok(())
+            drop(failures);
+            return node_api::answer(context.clone(), connection).await;
         }
         Operation::Heartbeat => Ok(()),
     };

@@ -19,13 +19,14 @@ use crate::runtime::{
 
 pub(super) fn logs(connection: &Connection, id: &str, options: &LogOptions) -> OutputStream {
     let tail = options.tail_lines.map_or("all".to_owned(), |lines| lines.to_string());
-    let since = options.since.and_then(|since| i32::try_from(since.as_second()).ok());
+    // The engine counts in 32 bits: what lies beyond them is in the future all the same.
+    let since = options.since.map_or(0, |since| since.as_second().clamp(0, i32::MAX.into()));
     let query = LogsOptionsBuilder::new()
         .follow(options.follow)
         .timestamps(options.timestamps)
         .stdout(options.only != Some(Source::Stderr))
         .stderr(options.only != Some(Source::Stdout))
-        .since(since.unwrap_or(0))
+        .since(i32::try_from(since).unwrap_or(i32::MAX))
         .tail(&tail)
         .build();
     outputs(connection.logs(id, Some(query)))

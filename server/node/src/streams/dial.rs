@@ -21,36 +21,32 @@ use crate::context::Context;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Connects to `port` inside of the pod that is named, else to `address`, and carries bytes until
-/// both sides have ended. An empty frame tells that the connection stands.
-pub(super) async fn answer(
-    context: &Context,
-    request: &Request,
-    connection: Connection,
-) -> Result<(), ApiError> {
-    let connected = if request.header.uid.is_empty() {
-        connect(context, request).await
-    } else {
-        let port = request.value("port")?.filter(|port| *port > 0);
-        let port = port.ok_or_else(|| ApiError::bad_request("a port is required"))?;
-        let dialled = dial_inside(sandbox_pid(context, request).await?, port).await;
-        dialled.map_err(|error| {
-            let why = name(&error);
-            let inside = "failed to connect to localhost";
-            ApiError::unavailable(format!("{inside}:{port}: dial tcp4 127.0.0.1:{port}: {why}"))
-        })
-    };
-    let mut stream = connected?;
+/// Connects to `port` inside of the pod that is named, else to `address`.
+pub(super) async fn connect(context: &Context, request: &Request) -> Result<TcpStream, ApiError> {
+    if request.header.uid.is_empty() {
+        return connect_to_address(context, request).await;
+    }
+    let port = request.value("port")?.filter(|port| *port > 0);
+    let port = port.ok_or_else(|| ApiError::bad_request("a port is required"))?;
+    let dialled = dial_inside(sandbox_pid(context, request).await?, port).await;
+    dialled.map_err(|error| {
+        let why = name(&error);
+        let inside = "failed to connect to localhost";
+        ApiError::unavailable(format!("{inside}:{port}: dial tcp4 127.0.0.1:{port}: {why}"))
+    })
+}
+
+/// Carries bytes until both sides have ended. An empty frame tells that the connection stands.
+pub(super) async fn carry(mut stream: TcpStream, connection: Connection) {
     if connection.outgoing.send(Frame::new(Frame::STDOUT, "")).await.is_err() {
-        return Ok(());
+        return;
     }
     let mut pipe = Pipe::new(connection, Frame::STDOUT);
     // How it ends is the business of those who speak over it.
     tokio::io::copy_bidirectional(&mut pipe, &mut stream).await.ok();
-    Ok(())
 }
 
-async fn connect(context: &Context, request: &Request) -> Result<TcpStream, ApiError> {
+async fn connect_to_address(context: &Context, request: &Request) -> Result<TcpStream, ApiError> {
     let address: Option<SocketAddr> = request.value("address")?;
     let address = address.ok_or_else(|| ApiError::bad_request("an address is required"))?;
     if !is_of_pod(context, address.ip()) {
