@@ -82,7 +82,9 @@ fn fail(helm: &Helm<'_>) {
     helm.shows("status shop", &["STATUS: deployed"]);
     assert_eq!(helm.greeting(), "hello from helm");
     helm.kubectl("create configmap taken").ok();
-    helm.run("install taken CHART --wait --timeout 90s --set replicas=1").ok();
+    let refused = helm.run("install taken CHART --set replicas=1").fails();
+    contains("install", &refused, &["exists and cannot be imported", "invalid ownership metadata"]);
+    helm.run("install taken CHART --take-ownership --wait --timeout 90s --set replicas=1").ok();
     helm.run("install taken CHART").fails();
     helm.run("uninstall taken --wait --timeout 60s").ok();
 }
