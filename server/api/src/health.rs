@@ -5,6 +5,7 @@ use http::{Response, StatusCode};
 
 use crate::{
     Api,
+    negotiate::Format,
     query::Query,
     resolve::nowhere,
     respond::{failure, text},
@@ -24,7 +25,7 @@ impl Api {
         }
         if let Some(check) = check {
             return match checks.iter().find(|(name, _)| *name == check) {
-                None => failure(&nowhere()),
+                None => failure(&nowhere(), Format::Json),
                 Some((_, true)) => text(StatusCode::OK, "ok"),
                 Some((name, false)) => {
                     text(StatusCode::SERVICE_UNAVAILABLE, &format!("{name} failed\n"))

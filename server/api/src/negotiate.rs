@@ -16,6 +16,8 @@ pub(crate) enum Shape {
 pub(crate) enum Format {
     #[default]
     Json,
+    /// JSON in indented lines.
+    Pretty,
     Yaml,
 }
 
@@ -89,6 +91,7 @@ pub(crate) fn accept(header: Option<&str>) -> Result<Wanted, ApiError> {
 fn read_wanted(entry: &Media<'_>) -> Option<Wanted> {
     let format = match entry.kind {
         "application/yaml" => Format::Yaml,
+        _ if entry.is_json() && entry.get("pretty") == Some("1") => Format::Pretty,
         _ if entry.is_json() => Format::Json,
         _ => return None,
     };

@@ -80,8 +80,9 @@ impl Api {
                 }
             }
         };
-        let mut answer =
-            answer.await.unwrap_or_else(|error| Answer::Full(respond::failure(&error)));
+        let mut answer = answer.await.unwrap_or_else(|error| {
+            Answer::Full(respond::failure(&error, incoming::format_of(&parts)))
+        });
         if let Some(class) = class.get() {
             fairness::tell(&mut answer, class);
         }

@@ -1,9 +1,12 @@
 //! Query strings: the options of lists, watches, writes and deletions, with Kubernetes' refusals.
 
-use std::sync::Arc;
+use std::{
+    num::{IntErrorKind, ParseIntError},
+    sync::Arc,
+};
 
 use kinds::schema::FieldValidation;
-use object::{ApiError, FieldErrors};
+use object::{ApiError, FieldErrors, error::Problem};
 
 use crate::audit::Trail;
 
@@ -35,18 +38,37 @@ impl Query {
     /// `?watch`, `?watch=1` and `?watch=true` are all true, as in Kubernetes.
     pub(crate) fn flag(&self, name: &str) -> bool {
         let value = self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-        value.is_some_and(|value| !matches!(value, "0" | "false"))
+        value.is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
     }
 
     pub(crate) fn number(&self, name: &str) -> Result<Option<i64>, ApiError> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        let number = text.parse().map_err(|_| {
-            ApiError::bad_request(format!(
-                "the query parameter {name} is no whole number: {text:?}"
-            ))
+        let number = text.parse().map_err(|error: ParseIntError| {
+            ApiError::bad_request(misread("ParseInt", text, &error))
         })?;
         Ok(Some(number))
     }
+
+    /// A revision that the client has seen.
+    pub(crate) fn revision(&self) -> Result<Option<u64>, ApiError> {
+        let Some(text) = self.get("resourceVersion") else { return Ok(None) };
+        let revision = text.parse().map_err(|error: ParseIntError| {
+            let why = misread("ParseUint", text, &error);
+            ApiError::bad_request(format!(
+                "invalid resource version: resourceVersion: Invalid value: {text:?}: {why}"
+            ))
+        })?;
+        Ok(Some(revision))
+    }
+}
+
+/// Why a number can not be read, in the words of the language that Kubernetes is written in.
+fn misread(function: &str, text: &str, error: &ParseIntError) -> String {
+    let why = match error.kind() {
+        IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "value out of range",
+        _ => "invalid syntax",
+    };
+    format!("strconv.{function}: parsing {text:?}: {why}")
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +76,9 @@ pub(crate) enum RevisionMatch {
     Exact,
     NotOlderThan,
 }
+
+const MATCH: &str = "resourceVersionMatch";
+const MANAGER_BYTES_MAX: usize = 128;
 
 /// What a list or watch asks for.
 #[derive(Clone, Debug, Default)]
@@ -73,22 +98,12 @@ impl ListOptions {
     pub(crate) fn read(query: &Query) -> Result<Self, ApiError> {
         let mut errors = FieldErrors::default();
         let watch = query.flag("watch");
-        let revision = match query.get("resourceVersion") {
-            None => None,
-            Some(text) => match text.parse() {
-                Ok(revision) => Some(revision),
-                Err(_) => {
-                    errors.invalid("resourceVersion", text, "resource version is not an integer");
-                    None
-                }
-            },
-        };
         let options = Self {
             labels: query.get("labelSelector").map(str::to_owned),
             fields: query.get("fieldSelector").map(str::to_owned),
             limit: query.number("limit")?.and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0),
             continuation: query.get("continue").map(str::to_owned),
-            revision,
+            revision: None,
             revision_match: read_match(query, watch, &mut errors),
             bookmarks: query.flag("allowWatchBookmarks"),
             initial_events: query.flag("sendInitialEvents"),
@@ -97,53 +112,44 @@ impl ListOptions {
                 .and_then(|n| u64::try_from(n).ok())
                 .filter(|n| *n > 0),
         };
-        check_initial_events(query, watch, &mut errors);
         refuse("ListOptions", &errors)?;
-        Ok(options)
+        Ok(Self { revision: query.revision()?, ..options })
     }
 }
 
 fn read_match(query: &Query, watch: bool, errors: &mut FieldErrors) -> Option<RevisionMatch> {
-    let text = query.get("resourceVersionMatch")?;
-    let field = "resourceVersionMatch";
-    if watch && !query.contains("sendInitialEvents") {
-        errors.forbidden(field, "resourceVersionMatch is forbidden for watch");
+    let initial_events = query.contains("sendInitialEvents");
+    let text = query.get("resourceVersionMatch");
+    if initial_events && !watch {
+        errors.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list");
+    } else if initial_events && text != Some("NotOlderThan") {
+        let detail = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+        errors.forbidden(MATCH, detail);
+    }
+    let text = text?;
+    if watch && !initial_events {
+        let detail =
+            "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
+        errors.forbidden(MATCH, detail);
     } else if !watch && query.get("resourceVersion").is_none() {
         let detail = "resourceVersionMatch is forbidden unless resourceVersion is provided";
-        errors.forbidden(field, detail);
-    } else if query.get("continue").is_some() {
-        let detail = "resourceVersionMatch is forbidden when continue is provided";
-        errors.forbidden(field, detail);
+        errors.forbidden(MATCH, detail);
+    }
+    if query.get("continue").is_some() {
+        errors.forbidden(MATCH, "resourceVersionMatch is forbidden when continue is provided");
     }
     match text {
-        "Exact" if watch => {
-            errors.not_supported(field, text, &["NotOlderThan"]);
-            None
-        }
+        "Exact" if watch => errors.not_supported(MATCH, text, &["NotOlderThan"]),
         "Exact" if query.get("resourceVersion") == Some("0") => {
             let detail = "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"";
-            errors.forbidden(field, detail);
-            None
+            errors.forbidden(MATCH, detail);
         }
-        "Exact" => Some(RevisionMatch::Exact),
-        "NotOlderThan" => Some(RevisionMatch::NotOlderThan),
-        _ => {
-            errors.not_supported(field, text, &["Exact", "NotOlderThan"]);
-            None
-        }
+        "Exact" => return Some(RevisionMatch::Exact),
+        "NotOlderThan" => return Some(RevisionMatch::NotOlderThan),
+        _ if watch => errors.not_supported(MATCH, text, &["NotOlderThan"]),
+        _ => errors.not_supported(MATCH, text, &["Exact", "NotOlderThan", ""]),
     }
-}
-
-fn check_initial_events(query: &Query, watch: bool, errors: &mut FieldErrors) {
-    if !query.contains("sendInitialEvents") {
-        return;
-    }
-    if !watch {
-        errors.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list");
-    } else if query.get("resourceVersionMatch") != Some("NotOlderThan") {
-        let detail = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
-        errors.forbidden("resourceVersionMatch", detail);
-    }
+    None
 }
 
 /// What a create, update or patch asks for.
@@ -167,12 +173,7 @@ impl WriteOptions {
         let validation =
             FieldValidation::parse(query.get("fieldValidation").unwrap_or_default(), name)?;
         let manager = query.get("fieldManager");
-        if manager.is_some_and(|manager| manager.len() > 128) {
-            errors.invalid("fieldManager", manager, "may not be more than 128 bytes");
-        }
-        if manager.is_some_and(|manager| manager.chars().any(char::is_control)) {
-            errors.invalid("fieldManager", manager, "should only contain printable characters");
-        }
+        check_manager(manager.unwrap_or_default(), &mut errors);
         let options = Self {
             field_manager: manager.map(str::to_owned),
             names_manager: manager.is_some(),
@@ -184,6 +185,17 @@ impl WriteOptions {
         };
         refuse(name, &errors)?;
         Ok(options)
+    }
+}
+
+fn check_manager(manager: &str, errors: &mut FieldErrors) {
+    if manager.len() > MANAGER_BYTES_MAX {
+        let detail = format!("may not be more than {MANAGER_BYTES_MAX} bytes");
+        errors.push("fieldManager", Problem::TooLong, detail);
+    }
+    for (at, c) in manager.char_indices().filter(|(_, c)| c.is_control()) {
+        let detail = format!("invalid character U+{:04X} (at position {at})", u32::from(c));
+        errors.invalid("fieldManager", manager, detail);
     }
 }
 
@@ -230,7 +242,6 @@ mod tests {
     #[test]
     fn refuses_what_kubernetes_refuses() {
         for (query, message) in [
-            ("resourceVersion=x", "resourceVersion: Invalid value: \"x\""),
             ("resourceVersionMatch=Exact", "forbidden unless resourceVersion is provided"),
             ("watch=1&resourceVersionMatch=NotOlderThan&resourceVersion=1", "forbidden for watch"),
             ("sendInitialEvents=true", "forbidden for list"),

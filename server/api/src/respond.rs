@@ -28,20 +28,23 @@ pub(crate) fn json(status: StatusCode, value: &Value) -> Response<Bytes> {
 
 /// JSON as the client wants to read it.
 pub(crate) fn formatted(status: StatusCode, json: Bytes, format: Format) -> Response<Bytes> {
-    let yaml = match format {
-        Format::Json => None,
-        Format::Yaml => serde_json::from_slice::<Value>(&json)
-            .ok()
-            .and_then(|value| serde_norway::to_string(&value).ok()),
-    };
-    match yaml {
-        Some(yaml) => bytes(status, "application/yaml", yaml.into()),
-        None => bytes(status, "application/json", json),
+    const JSON: &str = "application/json";
+    let read = || serde_json::from_slice::<Value>(&json).ok();
+    match format {
+        Format::Json => bytes(status, JSON, json),
+        Format::Pretty => {
+            let lines = read().and_then(|value| serde_json::to_vec_pretty(&value).ok());
+            bytes(status, JSON, lines.map_or(json, Bytes::from))
+        }
+        Format::Yaml => match read().and_then(|value| serde_norway::to_string(&value).ok()) {
+            Some(yaml) => bytes(status, "application/yaml", yaml.into()),
+            None => bytes(status, JSON, json),
+        },
     }
 }
 
-/// A failure as `Status`.
-pub(crate) fn failure(error: &ApiError) -> Response<Bytes> {
+/// A failure as `Status`, in the format that was asked for.
+pub(crate) fn failure(error: &ApiError, format: Format) -> Response<Bytes> {
     let mut status = error.to_status();
     // A list that can not go on tells in its metadata how it could.
     if let Some(token) = status["details"].as_object_mut().and_then(|map| map.remove("continue")) {
@@ -49,7 +52,7 @@ pub(crate) fn failure(error: &ApiError) -> Response<Bytes> {
     }
     let code = StatusCode::from_u16(error.code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let retry = status["details"]["retryAfterSeconds"].as_u64();
-    let mut response = json(code, &status);
+    let mut response = formatted(code, status.to_string().into(), format);
     if let Some(seconds) = retry {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }

@@ -35,6 +35,14 @@ struct Labels {
 const NAME: &str = "metadata.name";
 const NAMESPACE: &str = "metadata.namespace";
 
+/// The refusal of a field; those kinds that declare none are told of otherwise.
+fn unknown_field(def: &KindDef, path: &str) -> ApiError {
+    ApiError::bad_request(match def.fields.is_empty() && def.custom.is_none() {
+        true => format!("{path:?} is not a known field selector: only {NAME:?}, {NAMESPACE:?}"),
+        false => format!("field label not supported: {path}"),
+    })
+}
+
 impl Filter {
     pub(crate) fn new(
         def: &Arc<KindDef>,
@@ -44,7 +52,8 @@ impl Filter {
         let labels = labels.map_or(Ok(LabelSelector::everything()), LabelSelector::parse)?;
         let fields = fields.map_or(Ok(FieldSelector::everything()), FieldSelector::parse)?;
         let is_meta = |path: &str| path == NAME || (path == NAMESPACE && def.is_namespaced());
-        fields.check(|path| is_meta(path) || def.fields.iter().any(|field| field == path))?;
+        let known = |path: &str| is_meta(path) || def.fields.iter().any(|field| field == path);
+        fields.check(known).map_err(|path| unknown_field(def, path))?;
         let decodes = fields.paths().any(|path| !is_meta(path));
         let def = def.clone();
         Ok(Self { def, labels, fields, decodes })

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, Method, header, request::Parts};
 use kinds::{Verb, schema::Body};
 use object::{ApiError, Reason};
 use planning::{access::User, fairness::Class};
@@ -14,7 +14,7 @@ use planning::{access::User, fairness::Class};
 use crate::{
     audit::{Origin, Trail},
     body,
-    negotiate::{self, Sent},
+    negotiate::{self, Format, Sent},
     query::{Query, WriteOptions},
     render::View,
     resolve::Target,
@@ -42,7 +42,11 @@ impl Incoming<'_> {
     }
 
     pub(super) fn view(&self) -> Result<View, ApiError> {
-        View::new(negotiate::accept(self.header(header::ACCEPT))?, &self.query)
+        let mut wanted = negotiate::accept(self.header(header::ACCEPT))?;
+        if wanted.format == Format::Json && is_pretty(&self.query) {
+            wanted.format = Format::Pretty;
+        }
+        View::new(wanted, &self.query)
     }
 
     /// The program that writes, when it does not name itself: what stands first in `User-Agent`.
@@ -87,6 +91,25 @@ impl Incoming<'_> {
                 ]));
             }
         })
+    }
+}
+
+/// Whether a person reads the answer.
+fn is_pretty(query: &Query) -> bool {
+    query
+        .get("pretty")
+        .is_some_and(|value| matches!(value, "1" | "t" | "T" | "true" | "True" | "TRUE"))
+}
+
+/// The format of an answer that says what went wrong.
+pub(super) fn format_of(parts: &Parts) -> Format {
+    let accept = parts.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let format = negotiate::accept(accept).map(|wanted| wanted.format).unwrap_or_default();
+    match format {
+        Format::Json if is_pretty(&Query::parse(parts.uri.query().unwrap_or_default())) => {
+            Format::Pretty
+        }
+        format => format,
     }
 }
 

@@ -117,8 +117,8 @@ impl Api {
             return Ok(respond::formatted(StatusCode::OK, shown, view.wanted.format));
         }
         let stale = incoming.query.get("resourceVersion") == Some("0");
-        if let Some(revision) = incoming.query.number("resourceVersion")? {
-            self.catch_up_to(revision.try_into().unwrap_or(0)).await?;
+        if let Some(revision) = incoming.query.revision()? {
+            self.catch_up_to(revision).await?;
         }
         let stored = self.read(&target.key(), stale).await?;
         let stored = self.in_version(&target.def, stored).await?;

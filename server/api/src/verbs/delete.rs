@@ -17,6 +17,7 @@ use super::{
 use crate::{
     Api,
     admit::{self, Admission, meta},
+    body::expect_kind,
     dynamic_admission::Before,
     query::{Query, WriteOptions, read_dry_run, refuse},
     resolve::Target,
@@ -68,13 +69,13 @@ impl DeleteRequest {
     /// From the body, if there is one, else from the query.
     pub(crate) fn read(body: Option<Value>, query: &Query) -> Result<Self, ApiError> {
         let sent: Sent = match body {
-            Some(body) => serde_json::from_value(body).map_err(|error| {
-                ApiError::bad_request(format!("DeleteOptions can not be read: {error}"))
-            })?,
+            Some(body) => read_body(body)?,
             None => Sent {
-                grace_period_seconds: query.get("gracePeriodSeconds").and_then(|n| n.parse().ok()),
+                grace_period_seconds: query.number("gracePeriodSeconds")?,
                 propagation_policy: query.get("propagationPolicy").map(str::to_owned),
-                orphan_dependents: query.get("orphanDependents").and_then(|b| b.parse().ok()),
+                orphan_dependents: query
+                    .contains("orphanDependents")
+                    .then(|| query.flag("orphanDependents")),
                 ..Sent::default()
             },
         };
@@ -112,6 +113,18 @@ impl DeleteRequest {
     }
 }
 
+/// The options in a body. Clients say any version that has had them.
+fn read_body(mut body: Value) -> Result<Sent, ApiError> {
+    const KIND: &str = "DeleteOptions";
+    let version = body["apiVersion"].as_str().filter(|version| !version.is_empty());
+    let version = version.unwrap_or("v1").to_owned();
+    expect_kind(&mut body, "", &version, KIND)?;
+    serde_json::from_value(body).map_err(|error| {
+        let told = format!("{KIND} in version {version:?} cannot be handled as a {KIND}: {error}");
+        ApiError::bad_request(told)
+    })
+}
+
 fn read_propagation(sent: &Sent, errors: &mut FieldErrors) -> Option<Propagation> {
     match (sent.propagation_policy.as_deref(), sent.orphan_dependents) {
         (Some(_), Some(_)) => {
@@ -124,7 +137,7 @@ fn read_propagation(sent: &Sent, errors: &mut FieldErrors) -> Option<Propagation
         (None, Some(false)) | (Some("Background"), _) => Some(Propagation::Background),
         (Some("Foreground"), _) => Some(Propagation::Foreground),
         (Some(other), _) => {
-            let supported = ["Background", "Foreground", "Orphan"];
+            let supported = ["Foreground", "Background", "Orphan", "nil"];
             errors.not_supported("propagationPolicy", other, &supported);
             None
         }

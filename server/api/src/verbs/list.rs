@@ -32,10 +32,12 @@ impl Continuation {
     }
 
     fn decode(token: &str) -> Result<Self, ApiError> {
-        let refuse =
-            || ApiError::bad_request("continue key is not valid: it is none that this server gave");
-        let json = BASE64_URL_SAFE_NO_PAD.decode(token).map_err(|_| refuse())?;
-        serde_json::from_slice(&json).map_err(|_| refuse())
+        let refuse = |why: &dyn std::fmt::Display| {
+            let told = format!("invalid continue token: continue key is not valid: {why}");
+            ApiError::bad_request(told)
+        };
+        let json = BASE64_URL_SAFE_NO_PAD.decode(token).map_err(|error| refuse(&error))?;
+        serde_json::from_slice(&json).map_err(|error| refuse(&error))
     }
 }
 
@@ -92,9 +94,15 @@ impl Api {
                 other => other.map_err(errors::of_read),
             };
         }
-        match (options.revision, options.revision_match) {
+        // Pages of a revision that is named alone are of that very revision, as they always were.
+        let is_exact = match options.revision_match {
+            Some(RevisionMatch::Exact) => true,
+            Some(RevisionMatch::NotOlderThan) => false,
+            None => options.limit.is_some(),
+        };
+        match (options.revision, is_exact) {
             (Some(0), _) => {}
-            (Some(revision), Some(RevisionMatch::Exact)) => {
+            (Some(revision), true) => {
                 self.catch_up_to(revision).await?;
                 return self.store.snapshot_at(range, revision).await.map_err(errors::of_read);
             }

@@ -53,8 +53,6 @@ async fn selects() {
     ] {
         assert_eq!(names(&api.get(&format!("{MAPS}?{query}")).await), expected, "{query}");
     }
-    let (code, refused) = api.ask("GET", &format!("{MAPS}?fieldSelector=x%3Dy"), Value::Null).await;
-    assert_eq!((code, &refused["message"]), (400, &json!("field label not supported: x")));
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 mod access;
 mod aggregation;
+mod applying;
 mod auditing;
 mod backends;
 mod bad_input;
@@ -20,6 +21,7 @@ mod limits;
 mod lists;
 mod objects;
 mod oidc;
+mod options;
 mod pod_security;
 mod policies;
 mod proxies;

@@ -47,16 +47,13 @@ impl FieldSelector {
             .all(|term| (read(&term.path).unwrap_or_default() == term.value) != term.negated)
     }
 
-    /// Refuses fields that the kind can't be selected by.
+    /// Looks for a field that the kind can't be selected by.
     ///
     /// # Errors
-    /// 400 with Kubernetes' wording.
-    pub fn check(&self, is_supported: impl Fn(&str) -> bool) -> Result<(), ApiError> {
+    /// That field.
+    pub fn check(&self, is_supported: impl Fn(&str) -> bool) -> Result<(), &str> {
         match self.terms.iter().find(|term| !is_supported(&term.path)) {
-            Some(term) => {
-                let path = &term.path;
-                Err(ApiError::bad_request(format!("field label not supported: {path}")))
-            }
+            Some(term) => Err(&term.path),
             None => Ok(()),
         }
     }
@@ -184,8 +181,8 @@ mod tests {
         ] {
             assert_eq!(FieldSelector::parse(selector).unwrap_err().message, message);
         }
-        let error = FieldSelector::parse("spec.x=y").unwrap().check(|path| path == "metadata.name");
-        assert_eq!(error.unwrap_err().message, "field label not supported: spec.x");
+        let selector = FieldSelector::parse("spec.x=y").unwrap();
+        assert_eq!(selector.check(|path| path == "metadata.name"), Err("spec.x"));
     }
 
     proptest! {
