@@ -256,6 +256,11 @@ impl CustomKind {
         types.schema(&self.definition).unwrap_or_else(Schema::untyped)
     }
 
+    /// The fields on the way to the replicas, if it is scaled.
+    pub(crate) fn replicas_path(&self) -> Option<Vec<&str>> {
+        self.scale.as_ref().map(|scale| scale.replicas.fields().collect())
+    }
+
     /// Its rules, compiled when they are first needed.
     fn rules(&self) -> Option<&rules::Rules> {
         let rules = self.rules.get_or_init(|| {

@@ -36,7 +36,7 @@ pub fn document(group: &str, version: &str, kinds: &[&Arc<KindDef>]) -> Vec<u8> 
         let posted = def.subresources.iter().filter_map(|sub| sub.response_kind);
         for (group, version, kind) in posted {
             if let Some(name) = definitions::posted_name(group, version, kind) {
-                mark(&mut schemas, &name, &gvk(group, version, kind));
+                mark(&mut schemas, name, &gvk(group, version, kind));
             }
         }
     }

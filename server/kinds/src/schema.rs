@@ -8,7 +8,10 @@ pub(crate) mod definitions;
 mod lines;
 mod read;
 
-pub use check::{FieldValidation, check_body, check_patched, missing, yaml_errors};
+pub use check::{
+    FieldValidation, check_body, check_patched, check_patched_posted, check_posted, missing,
+    yaml_errors,
+};
 pub use conform::conform;
 pub use definitions::Definitions;
 pub use read::{Body, read_json, read_yaml};
@@ -40,6 +43,12 @@ pub fn of(def: &KindDef) -> Schema<'_> {
         Some(custom) => custom.schema(),
         None => builtin().schema(&def.definition).unwrap_or_else(Schema::untyped),
     }
+}
+
+/// The type of what is posted to a subresource: group, version and kind.
+pub fn of_posted((group, version, kind): (&str, &str, &str)) -> Schema<'static> {
+    let name = definitions::posted_name(group, version, kind);
+    name.and_then(|name| builtin().schema(name)).unwrap_or_else(Schema::untyped)
 }
 
 /// The type of every object's metadata.

@@ -26,7 +26,6 @@ impl Api {
         target: &Target,
         body: &Bytes,
     ) -> Result<Written, ApiError> {
-        require_manager(writer)?;
         let config = read_config(writer, target, body)?;
         let mut attempts = 0;
         loop {
@@ -95,12 +94,20 @@ fn require_manager(writer: &Writer<'_>) -> Result<(), ApiError> {
 
 /// The configuration, which must be of the path's kind and for the path's object.
 fn read_config(writer: &mut Writer<'_>, target: &Target, body: &Bytes) -> Result<Value, ApiError> {
+    let mut config = read_applied(writer, body)?;
+    check_kind(&mut config, &target.def)?;
+    place(&mut config, target)?;
+    let has_status = target.def.subresources.iter().any(|sub| sub.name == "status");
+    Ok(apply::writable_part(config, &target.subresource, has_status))
+}
+
+/// What is to be applied, as it was sent.
+pub(super) fn read_applied(writer: &mut Writer<'_>, body: &Bytes) -> Result<Value, ApiError> {
+    require_manager(writer)?;
     let read = read_yaml(body)?;
-    let mut config = read.value;
-    if !config.is_object() {
+    if !read.value.is_object() {
         return Err(ApiError::bad_request("the applied configuration is no object"));
     }
-    check_kind(&mut config, &target.def)?;
     match writer.options.validation {
         FieldValidation::Strict if !read.duplicates.is_empty() => {
             return Err(ApiError::bad_request(format!(
@@ -111,6 +118,11 @@ fn read_config(writer: &mut Writer<'_>, target: &Target, body: &Bytes) -> Result
         FieldValidation::Warn => writer.warnings.extend(read.duplicates),
         _ => {}
     }
+    Ok(read.value)
+}
+
+/// Says whose configuration it is; refuses one that says somebody else's.
+pub(super) fn place(config: &mut Value, target: &Target) -> Result<(), ApiError> {
     let metadata = &mut config["metadata"];
     for (field, expected) in [("name", &target.name), ("namespace", &target.namespace)] {
         let sent = metadata[field].as_str().unwrap_or_default();
@@ -123,8 +135,7 @@ fn read_config(writer: &mut Writer<'_>, target: &Target, body: &Bytes) -> Result
             metadata[field] = expected.as_str().into();
         }
     }
-    let has_status = target.def.subresources.iter().any(|sub| sub.name == "status");
-    Ok(apply::writable_part(config, &target.subresource, has_status))
+    Ok(())
 }
 
 fn is_absent(error: &ApiError, target: &Target) -> bool {

@@ -44,9 +44,7 @@ impl Patch {
                 merge::apply(object, merge::parse(patch)?);
                 Ok(read_json(patch)?.duplicates)
             }
-            Self::Apply(_) => Err(ApiError::bad_request(
-                "server-side apply is not served for this subresource; apply to the object itself",
-            )),
+            Self::Apply(_) => Err(ApiError::internal("what is applied is no patch of an object")),
             Self::Strategic(patch) => {
                 strategic::apply(object, merge::parse(patch)?, schema)?;
                 Ok(read_json(patch)?.duplicates)
@@ -54,7 +52,7 @@ impl Patch {
         }
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let (Self::Json(patch) | Self::Merge(patch) | Self::Strategic(patch) | Self::Apply(patch)) =
             self;
         String::from_utf8_lossy(patch).into_owned()
@@ -83,13 +81,26 @@ impl Api {
                 "application/apply-patch+yaml",
             ]));
         }
-        if target.sub().is_some_and(|sub| sub.scales) {
-            return self.patch_scale(writer, target, patch).await;
+        let scales = target.sub().is_some_and(|sub| sub.scales);
+        match patch {
+            Patch::Apply(config) if scales => self.apply_scale(writer, target, config).await,
+            Patch::Apply(config) => self.apply(writer, target, config).await,
+            patch => {
+                refuse_force(writer)?;
+                match scales {
+                    true => self.patch_scale(writer, target, patch).await,
+                    false => self.patch_object(writer, target, patch).await,
+                }
+            }
         }
-        if let Patch::Apply(config) = patch {
-            return self.apply(writer, target, config).await;
-        }
-        refuse_force(writer)?;
+    }
+
+    async fn patch_object(
+        &self,
+        writer: &mut Writer<'_>,
+        target: &Target,
+        patch: &Patch,
+    ) -> Result<Written, ApiError> {
         let def = &target.def;
         let validation = writer.options.validation;
         let mut warnings = Vec::new();

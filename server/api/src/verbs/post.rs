@@ -1,6 +1,9 @@
 //! POST to a part of an object: what the kind declares that it does.
 
-use kinds::{PostDef, SubresourceDef, schema::Body};
+use kinds::{
+    PostDef, SubresourceDef,
+    schema::{Body, check_posted},
+};
 use object::{ApiError, Key};
 use serde_json::{Value, json};
 
@@ -24,6 +27,10 @@ impl Api {
             let api_version =
                 if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
             expect_kind(&mut body.value, group, &api_version, kind)?;
+            let (value, warnings) =
+                check_posted((group, version, kind), body, writer.options.validation)?;
+            writer.warnings.extend(warnings);
+            body = Body { value, duplicates: Vec::new() };
         }
         if sub.post.is_some() {
             self.admit_post(writer, target, sub, &mut body.value).await?;

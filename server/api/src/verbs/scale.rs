@@ -2,18 +2,31 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use jiff::Timestamp;
-use kinds::{AnyObject, parts::cells, schema::Body};
-use object::{ApiError, FieldErrors, schema::Schema};
+use kinds::{
+    AnyObject,
+    parts::cells,
+    schema::{Body, check_patched_posted, check_posted, of_posted},
+};
+use object::{ApiError, FieldErrors, patch::apply::check as check_config};
 use serde_json::{Value, json};
 
-use super::{Writer, Written, patch::Patch, update::Draft};
+use super::{
+    Writer, Written,
+    apply::{place, read_applied},
+    patch::Patch,
+    update::Draft,
+};
 use crate::{
     Api,
     admit::{self, Sent},
     body::expect_kind,
     resolve::{Target, nowhere},
 };
+
+/// Group, version and kind of what it shows.
+const SCALE: (&str, &str, &str) = ("autoscaling", "v1", "Scale");
 
 impl Api {
     pub(crate) async fn get_scale(&self, target: &Target) -> Result<Value, ApiError> {
@@ -29,8 +42,10 @@ impl Api {
         target: &Target,
         body: Body,
     ) -> Result<Written, ApiError> {
+        let (sent, warnings) = check_posted(SCALE, body, writer.options.validation)?;
+        writer.warnings.extend(warnings);
         let written =
-            self.change(writer, target, |_, old| draft(target, old, body.value.clone())).await?;
+            self.change(writer, target, |_, old| draft(target, old, sent.clone())).await?;
         self.shown_scale(target, written).await
     }
 
@@ -40,23 +55,52 @@ impl Api {
         target: &Target,
         patch: &Patch,
     ) -> Result<Written, ApiError> {
+        let validation = writer.options.validation;
+        let mut warnings = Vec::new();
         let written = self
             .change(writer, target, |current, old| {
                 let mut scale = show(old, current.revision)?;
-                patch.apply(&mut scale, Schema::untyped())?;
+                let duplicates = patch.apply(&mut scale, of_posted(SCALE))?;
                 if !scale.is_object() {
                     return Err(ApiError::bad_request("the patch leaves no object"));
                 }
+                let (name, text) = (&target.name, patch.text());
+                warnings =
+                    check_patched_posted(SCALE, name, &mut scale, &text, duplicates, validation)?;
                 let mut draft = draft(target, old, scale)?;
                 draft.revision = draft.revision.filter(|revision| *revision != current.revision);
                 Ok(draft)
             })
             .await?;
+        writer.warnings.append(&mut warnings);
         self.shown_scale(target, written).await
     }
-}
 
-impl Api {
+    /// What is applied to the scale is applied to the replicas of the object, under the name of
+    /// the subresource: so both see each other's owners.
+    pub(crate) async fn apply_scale(
+        &self,
+        writer: &mut Writer<'_>,
+        target: &Target,
+        body: &Bytes,
+    ) -> Result<Written, ApiError> {
+        let mut scale = read_applied(writer, body)?;
+        expect_kind(&mut scale, SCALE.0, "autoscaling/v1", SCALE.2)?;
+        place(&mut scale, target)?;
+        check_config(&scale, of_posted(SCALE))?;
+        let def = &target.def;
+        let mut config = json!({
+            "apiVersion": def.api_version, "kind": def.kind, "metadata": scale["metadata"],
+        });
+        if !scale["spec"]["replicas"].is_null() {
+            replicas_of(&scale, &target.name)?;
+            let path = def.replicas_path().into_iter();
+            *path.fold(&mut config, |at, field| &mut at[field]) = scale["spec"]["replicas"].take();
+        }
+        let written = self.apply_to_live(writer, target, &config).await?;
+        self.shown_scale(target, written).await
+    }
+
     async fn shown_scale(&self, target: &Target, written: Written) -> Result<Written, ApiError> {
         let (Written::Created(stored) | Written::Changed(stored)) = written else {
             return Ok(written);
@@ -67,9 +111,8 @@ impl Api {
     }
 }
 
-/// The object with the replicas of a `Scale`.
-fn draft(target: &Target, old: &dyn AnyObject, mut scale: Value) -> Result<Draft, ApiError> {
-    expect_kind(&mut scale, "autoscaling", "autoscaling/v1", "Scale")?;
+/// The number that a `Scale` asks for.
+fn replicas_of(scale: &Value, name: &str) -> Result<i32, ApiError> {
     let replicas = match &scale["spec"]["replicas"] {
         Value::Null => Some(0),
         number => number.as_i64().and_then(|n| i32::try_from(n).ok()),
@@ -82,8 +125,15 @@ fn draft(target: &Target, old: &dyn AnyObject, mut scale: Value) -> Result<Draft
     if replicas < 0 {
         let mut errors = FieldErrors::default();
         errors.invalid("spec.replicas", replicas, "must be greater than or equal to 0");
-        return Err(ApiError::invalid("Scale.autoscaling", &target.name, &errors));
+        return Err(ApiError::invalid("Scale.autoscaling", name, &errors));
     }
+    Ok(replicas)
+}
+
+/// The object with the replicas of a `Scale`.
+fn draft(target: &Target, old: &dyn AnyObject, mut scale: Value) -> Result<Draft, ApiError> {
+    expect_kind(&mut scale, SCALE.0, "autoscaling/v1", SCALE.2)?;
+    let replicas = replicas_of(&scale, &target.name)?;
     let mut object = old.clone_box();
     object.set_scale(replicas);
     let sent = &scale["metadata"];

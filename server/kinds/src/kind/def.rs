@@ -90,6 +90,12 @@ pub struct KindDef {
 }
 
 impl KindDef {
+    /// The fields on the way to the number that `scale` sets.
+    pub fn replicas_path(&self) -> Vec<&str> {
+        let own = self.custom.as_ref().and_then(|custom| custom.replicas_path());
+        own.unwrap_or_else(|| vec!["spec", "replicas"])
+    }
+
     /// A version of a kind whose objects are kept as those of `hub`, its storage version.
     pub fn version_of<V: Version>(hub: &Arc<Self>) -> Self {
         let name = hub.name.clone();

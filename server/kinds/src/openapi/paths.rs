@@ -74,7 +74,9 @@ fn operation(
     let other = sub.and_then(|sub| sub.response_kind);
     let (group, version, kind) = other.unwrap_or((&*def.group, &*def.version, &*def.kind));
     let definition = other
-        .and_then(|(group, version, kind)| definitions::posted_name(group, version, kind))
+        .and_then(|(group, version, kind)| {
+            definitions::posted_name(group, version, kind).map(str::to_owned)
+        })
         .unwrap_or_else(|| match verb {
             Verb::List => list_name(&def.definition),
             _ => def.definition.to_string(),

@@ -3,7 +3,7 @@
 use object::{ApiError, FieldErrors};
 use serde_json::Value;
 
-use super::{Body, conform, conform::missing as find_missing, of};
+use super::{Body, conform, conform::missing as find_missing, of, of_posted};
 use crate::KindDef;
 
 /// `fieldValidation`.
@@ -83,20 +83,38 @@ pub fn check_body(
     body: Body,
     validation: FieldValidation,
 ) -> Result<(Value, Vec<String>), ApiError> {
+    held(body, validation, (&def.version, &def.kind), |value| conform_to(def, value))
+}
+
+/// As [`check_body`], for what a subresource takes instead of the kind: group, version and kind.
+///
+/// # Errors
+/// As [`check_body`].
+pub fn check_posted(
+    posted: (&str, &str, &str),
+    body: Body,
+    validation: FieldValidation,
+) -> Result<(Value, Vec<String>), ApiError> {
+    held(body, validation, (posted.1, posted.2), |value| conform(value, of_posted(posted)))
+}
+
+fn held(
+    body: Body,
+    validation: FieldValidation,
+    (version, kind): (&str, &str),
+    conform: impl FnOnce(&mut Value) -> Result<Vec<String>, String>,
+) -> Result<(Value, Vec<String>), ApiError> {
     let Body { mut value, mut duplicates } = body;
-    let warnings = conform_to(def, &mut value).and_then(|unknown| {
+    let warnings = conform(&mut value).and_then(|unknown| {
         duplicates.extend(unknown);
         validation.judge(duplicates)
     });
-    match warnings {
-        Ok(warnings) => Ok((value, warnings)),
-        Err(why) => {
-            let (kind, version) = (&def.kind, &def.version);
-            Err(ApiError::bad_request(format!(
-                "{kind} in version \"{version}\" cannot be handled as a {kind}: {why}"
-            )))
-        }
-    }
+    let warnings = warnings.map_err(|why| {
+        ApiError::bad_request(format!(
+            "{kind} in version \"{version}\" cannot be handled as a {kind}: {why}"
+        ))
+    })?;
+    Ok((value, warnings))
 }
 
 /// Holds a patched object against its kind's type, bringing it into the form that the kind
@@ -116,11 +134,32 @@ pub fn check_patched(
         duplicates.extend(unknown);
         validation.judge(duplicates)
     });
-    warnings.map_err(|why| {
-        let mut errors = FieldErrors::default();
-        errors.invalid("patch", patch, why);
-        ApiError::invalid(&def.group_kind(), name, &errors)
-    })
+    warnings.map_err(|why| misfit(&def.group_kind(), name, patch, why))
+}
+
+/// As [`check_patched`], for what a subresource shows instead of the kind.
+///
+/// # Errors
+/// As [`check_patched`].
+pub fn check_patched_posted(
+    posted: (&str, &str, &str),
+    name: &str,
+    patched: &mut Value,
+    patch: &str,
+    mut duplicates: Vec<String>,
+    validation: FieldValidation,
+) -> Result<Vec<String>, ApiError> {
+    let warnings = conform(patched, of_posted(posted)).and_then(|unknown| {
+        duplicates.extend(unknown);
+        validation.judge(duplicates)
+    });
+    warnings.map_err(|why| misfit(&format!("{}.{}", posted.2, posted.0), name, patch, why))
+}
+
+fn misfit(group_kind: &str, name: &str, patch: &str, why: String) -> ApiError {
+    let mut errors = FieldErrors::default();
+    errors.invalid("patch", patch, why);
+    ApiError::invalid(group_kind, name, &errors)
 }
 
 #[cfg(test)]

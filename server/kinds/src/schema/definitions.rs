@@ -1,6 +1,6 @@
 //! Named schemas as OpenAPI documents show them.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use k8s_openapi::{
     api::{
@@ -46,8 +46,11 @@ fn posted(group: &str, version: &str, kind: &str) -> Option<&'static Posted> {
 }
 
 /// The definition's name of what is posted to a subresource.
-pub(crate) fn posted_name(group: &str, version: &str, kind: &str) -> Option<String> {
-    posted(group, version, kind).map(|posted| (posted.3)(&mut generator()))
+pub(crate) fn posted_name(group: &str, version: &str, kind: &str) -> Option<&'static str> {
+    static NAMES: OnceLock<Vec<String>> = OnceLock::new();
+    let names = NAMES.get_or_init(|| POSTED.iter().map(|one| (one.3)(&mut generator())).collect());
+    let at = POSTED.iter().position(|one| (one.0, one.1, one.2) == (group, version, kind))?;
+    Some(&names[at])
 }
 
 /// Definitions of a document in the making.

@@ -154,7 +154,11 @@ fn owned(
     Ok((live, managed))
 }
 
-fn check(config: &Value, schema: Schema<'_>) -> Result<(), ApiError> {
+/// Holds a configuration against the type that it is of.
+///
+/// # Errors
+/// 400 with Kubernetes' wording.
+pub fn check(config: &Value, schema: Schema<'_>) -> Result<(), ApiError> {
     if config["metadata"].get("managedFields").is_some_and(|fields| !fields.is_null()) {
         return Err(ApiError::bad_request("metadata.managedFields must be nil"));
     }
