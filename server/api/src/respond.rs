@@ -47,12 +47,16 @@ pub(crate) fn formatted(status: StatusCode, json: Bytes, format: Format) -> Resp
 pub(crate) fn failure(error: &ApiError, format: Format) -> Response<Bytes> {
     let mut status = error.to_status();
     // A list that can not go on tells in its metadata how it could.
-    if let Some(token) = status["details"].as_object_mut().and_then(|map| map.remove("continue")) {
+    let details = status.get_mut("details").and_then(Value::as_object_mut);
+    if let Some(token) = details.and_then(|details| details.remove("continue")) {
         status["metadata"]["continue"] = token;
     }
     let code = StatusCode::from_u16(error.code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let retry = status["details"]["retryAfterSeconds"].as_u64();
-    let mut response = formatted(code, status.to_string().into(), format);
+    let mut response = match format {
+        Format::Json => json(code, &status),
+        format => formatted(code, status.to_string().into(), format),
+    };
     if let Some(seconds) = retry {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }

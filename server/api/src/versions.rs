@@ -138,9 +138,14 @@ pub(crate) fn is_as_kept(def: &KindDef, body: &[u8]) -> bool {
     }
 }
 
-/// Whether a stored body says that it is of this version: all begin with it.
+/// Whether a stored body says that it is of this version: that stands first, or behind the kind.
 fn is_of_version(body: &[u8], api_version: &str) -> bool {
-    let rest = body.strip_prefix(br#"{"apiVersion":""#);
+    let after_kind = body.strip_prefix(br#"{"kind":""#).and_then(|rest| {
+        let end = rest.iter().position(|byte| *byte == b'"')?;
+        rest[end..].strip_prefix(br#"","#)
+    });
+    let rest = after_kind.or_else(|| body.strip_prefix(b"{"));
+    let rest = rest.and_then(|rest| rest.strip_prefix(br#""apiVersion":""#));
     rest.and_then(|rest| rest.strip_prefix(api_version.as_bytes()))
         .is_some_and(|rest| rest.first() == Some(&b'"'))
 }
@@ -157,4 +162,24 @@ fn from_hub(def: &KindDef, stored: &Stored) -> Result<Arc<Stored>, ApiError> {
 fn misfit(def: &KindDef, error: &serde_json::Error) -> ApiError {
     tracing::error!(kind = %def.name, %error, "a stored object does not fit its kind");
     ApiError::internal(format!("a stored object does not fit its kind {}", def.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_version;
+
+    #[test]
+    fn sees_the_version_of_a_stored_body() {
+        for (body, expected) in [
+            (r#"{"kind":"A","apiVersion":"g/v1","metadata":{}}"#, true),
+            (r#"{"apiVersion":"g/v1","kind":"A"}"#, true),
+            (r#"{"kind":"A","apiVersion":"g/v10"}"#, false),
+            (r#"{"kind":"A","apiVersion":"g/v"}"#, false),
+            (r#"{"kind":"A","metadata":{"apiVersion":"g/v1"}}"#, false),
+            ("{}", false),
+            ("", false),
+        ] {
+            assert_eq!(is_of_version(body.as_bytes(), "g/v1"), expected, "{body}");
+        }
+    }
 }
