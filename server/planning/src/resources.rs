@@ -74,17 +74,35 @@ impl Resources {
     /// What a pod needs of its node: the containers that run at the same time, or the largest
     /// that runs before them, and its overhead.
     pub fn requested_by(pod: &Pod) -> Self {
+        Self::needed_by(pod, requests)
+    }
+
+    /// CPU and memory of the same, if a container that asks for none is taken to need a little: so
+    /// that many pods that ask for nothing do not count for nothing when nodes are compared.
+    pub fn assumed_of(pod: &Pod) -> [i64; 2] {
+        let needed = Self::needed_by(pod, |container| {
+            let asked = requests(container);
+            let or = |amount: i64, least: i64| if amount > 0 { amount } else { least };
+            Self {
+                cpu_milli: or(asked.cpu_milli, CPU_MILLI_ASSUMED),
+                memory_bytes: or(asked.memory_bytes, MEMORY_BYTES_ASSUMED),
+                others: BTreeMap::new(),
+            }
+        });
+        [needed.cpu_milli, needed.memory_bytes]
+    }
+
+    fn needed_by(pod: &Pod, ask: impl Fn(&Container) -> Self) -> Self {
         let Some(spec) = &pod.spec else { return Self::default() };
         let mut running = Self::default();
         for container in &spec.containers {
-            running.add(&requests(container));
+            running.add(&ask(container));
         }
         let mut sidecars = Self::default();
         let mut peak = Self::default();
         for container in spec.init_containers.iter().flatten() {
-            let request = requests(container);
             let mut together = sidecars.clone();
-            together.add(&request);
+            together.add(&ask(container));
             peak.raise_to(&together);
             if container.restart_policy.as_deref() == Some("Always") {
                 sidecars = together;
@@ -101,6 +119,9 @@ impl Resources {
         running
     }
 }
+
+const CPU_MILLI_ASSUMED: i64 = 100;
+const MEMORY_BYTES_ASSUMED: i64 = 200 << 20;
 
 fn requests(container: &Container) -> Resources {
     let requests = container.resources.as_ref().and_then(|resources| resources.requests.as_ref());
@@ -135,6 +156,8 @@ mod tests {
         assert_eq!(requested.cpu_milli, 2101);
         assert_eq!(requested.memory_bytes, 2 << 20);
         assert_eq!(requested.amount("nvidia.com/gpu"), 1);
+        // The init container is still the peak of the CPU; memory is the sum with 200 Mi for `b`.
+        assert_eq!(Resources::assumed_of(&pod), [2101, 202 << 20]);
     }
 
     #[test]

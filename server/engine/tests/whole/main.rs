@@ -107,7 +107,9 @@ async fn a_pod_without_room_says_why() {
                 let conditions = pod["status"]["conditions"].as_array();
                 conditions.into_iter().flatten().any(|condition| {
                     condition["reason"] == "Unschedulable"
-                        && condition["message"] == "0/1 nodes are available: 1 Insufficient cpu."
+                        && condition["message"]
+                            == "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes \
+                                are available: 1 Preemption is not helpful for scheduling."
                 })
             })
         })

@@ -4,17 +4,33 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use k8s_openapi::api::core::v1::Taint;
 
-use super::pod::owner;
+use super::{
+    amounts::{Amounts, PODS},
+    shape::Shape,
+    slots::Names,
+};
 use crate::{Entry, resources::Resources, taints, world::HostPort};
 
-#[derive(PartialEq)]
 pub(super) struct Node {
     pub(super) name: Arc<str>,
+    /// `None` as long as only pods say that there is such a node.
+    pub(super) info: Option<Arc<Info>>,
+    pub(super) requested: Amounts,
+    /// CPU and memory as they count when nodes are compared.
+    pub(super) assumed: [i64; 2],
+    pub(super) host_ports: Vec<HostPort>,
+    /// The numbers of the pods that stand here.
+    pub(super) pods: Vec<u32>,
+    /// Of pods that wait until room that was made for them is free.
+    pub(super) nominated: Vec<u32>,
+}
+
+#[derive(Clone, PartialEq)]
+pub(super) struct Info {
     pub(super) labels: BTreeMap<String, String>,
     pub(super) taints: Vec<Taint>,
     pub(super) is_unschedulable: bool,
-    pub(super) allocatable: Resources,
-    pub(super) pods_max: i64,
+    pub(super) allocatable: Amounts,
     /// Names of images that are there already, with their size.
     pub(super) images: BTreeMap<String, i64>,
 }
@@ -23,7 +39,47 @@ pub(super) struct Node {
 const PODS_MAX_DEFAULT: i64 = 110;
 
 impl Node {
-    pub(super) fn of(entry: &Entry) -> Option<Self> {
+    pub(super) fn new(name: Arc<str>) -> Self {
+        Self {
+            name,
+            info: None,
+            requested: Amounts::default(),
+            assumed: [0; 2],
+            host_ports: Vec::new(),
+            pods: Vec::new(),
+            nominated: Vec::new(),
+        }
+    }
+
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.info.is_none() && self.pods.is_empty() && self.nominated.is_empty()
+    }
+
+    pub(super) fn take(&mut self, pod: u32, shape: &Shape) {
+        self.requested.add(&shape.requests);
+        self.assumed[0] += shape.assumed[0];
+        self.assumed[1] += shape.assumed[1];
+        self.host_ports.extend_from_slice(&shape.host_ports);
+        self.pods.push(pod);
+    }
+
+    pub(super) fn give_back(&mut self, pod: u32, shape: &Shape) {
+        self.requested.subtract(&shape.requests);
+        self.assumed[0] -= shape.assumed[0];
+        self.assumed[1] -= shape.assumed[1];
+        for port in &shape.host_ports {
+            if let Some(at) = self.host_ports.iter().position(|taken| taken == port) {
+                self.host_ports.swap_remove(at);
+            }
+        }
+        if let Some(at) = self.pods.iter().position(|one| *one == pod) {
+            self.pods.swap_remove(at);
+        }
+    }
+}
+
+impl Info {
+    pub(super) fn of(entry: &Entry, names: &mut Names) -> Option<Self> {
         let is_ready = entry.node()?.is_ready;
         let node = entry.decode::<kinds::node::Node>()?;
         let spec = node.spec.unwrap_or_default();
@@ -35,62 +91,21 @@ impl Node {
         if !is_ready && !taints.iter().any(says_so) {
             taints.push(taints::taint(taints::NOT_READY, taints::NO_SCHEDULE));
         }
-        let offered = status.allocatable.or(status.capacity);
-        let allocatable = Resources::of(offered.as_ref());
+        let offered = Resources::of(status.allocatable.or(status.capacity).as_ref());
+        let mut allocatable = Amounts::of(&offered, names);
+        if !offered.others.contains_key(PODS) {
+            allocatable.pods = PODS_MAX_DEFAULT;
+        }
         let images = status.images.into_iter().flatten().flat_map(|image| {
             let size = image.size_bytes.unwrap_or(0);
             image.names.into_iter().flatten().map(move |name| (name, size))
         });
         Some(Self {
-            name: entry.key.name.clone(),
             labels: entry.meta.labels.clone(),
             taints,
             is_unschedulable: spec.unschedulable == Some(true),
-            pods_max: allocatable.others.get("pods").copied().unwrap_or(PODS_MAX_DEFAULT),
             allocatable,
             images: images.collect(),
         })
-    }
-}
-
-#[derive(Default)]
-pub(super) struct Usage {
-    pub(super) requested: Resources,
-    pub(super) pods: i64,
-    pub(super) host_ports: Vec<HostPort>,
-    owners: BTreeMap<Arc<str>, usize>,
-}
-
-impl Usage {
-    pub(super) fn take(&mut self, pod: &Entry, adds: bool) {
-        let Some(summary) = pod.pod() else { return };
-        if adds {
-            self.requested.add(&summary.requests);
-            self.pods += 1;
-            self.host_ports.extend_from_slice(&summary.host_ports);
-        } else {
-            self.requested.subtract(&summary.requests);
-            self.pods -= 1;
-            for port in &summary.host_ports {
-                if let Some(at) = self.host_ports.iter().position(|taken| taken == port) {
-                    self.host_ports.swap_remove(at);
-                }
-            }
-        }
-        let Some(owner) = owner(pod) else { return };
-        let count = self.owners.entry(owner.clone()).or_insert(0);
-        *count = if adds { *count + 1 } else { count.saturating_sub(1) };
-        if *count == 0 {
-            self.owners.remove(&owner);
-        }
-    }
-
-    /// Pods here that belong to an owner.
-    pub(super) fn of_owner(&self, owner: &str) -> usize {
-        self.owners.get(owner).copied().unwrap_or(0)
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.pods == 0
     }
 }

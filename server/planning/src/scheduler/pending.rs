@@ -7,153 +7,192 @@ use std::{
     time::Duration,
 };
 
-use object::Key;
-
-use super::pod::Pod;
+use super::{
+    cluster::Cluster,
+    filters,
+    hints::{self, Happening, Help},
+};
 
 const BACK_OFF_MIN: Duration = Duration::from_secs(1);
 const BACK_OFF_MAX: Duration = Duration::from_secs(10);
+/// After so long a pod is tried again though nothing seems to have helped it.
+const PARKED_MAX: Duration = Duration::from_secs(300);
 
 #[derive(Default)]
 pub(super) struct Pending {
-    pods: BTreeMap<Key, Waiting>,
-    active: BTreeSet<(Reverse<i32>, u64, Key)>,
-    backing_off: BTreeSet<(Duration, Key)>,
-    parked: BTreeSet<Key>,
+    pods: BTreeMap<u32, Waiting>,
+    active: BTreeSet<(Reverse<i32>, u64, u32)>,
+    backing_off: BTreeSet<(Duration, u32)>,
+    /// Pods that wait for the same changes.
+    parked: BTreeMap<Sort, BTreeSet<u32>>,
+    flushes: BTreeSet<(Duration, u32)>,
     arrivals: u64,
 }
 
+/// What tells pods that no node would have apart, as far as changes can help them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Sort {
+    pub(super) shape: u32,
+    pub(super) peers: u32,
+    /// The set of filters that refused them.
+    pub(super) refused_by: u32,
+}
+
 struct Waiting {
-    /// `None` while a decision about it is being made.
-    pod: Option<Pod>,
+    priority: i32,
     arrival: u64,
     attempts: u32,
     not_before: Duration,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Active,
+    /// It is being decided about.
+    Out,
+    BackingOff,
+    Parked(Sort, Duration),
 }
 
 impl Pending {
-    /// A new pod, or a changed one. A change of its status alone (as our own note on it) does not
-    /// give it another try.
-    pub(super) fn set(&mut self, pod: Pod) {
-        let key = pod.entry.key.clone();
-        if let Some(waiting) = self.pods.get_mut(&key) {
-            let same = waiting.pod.as_ref().is_some_and(|old| is_same(old, &pod));
-            waiting.pod = Some(pod);
-            if !same && self.parked.remove(&key) {
-                self.backing_off.insert((waiting.not_before, key));
+    /// A pod that waits from now on.
+    pub(super) fn add(&mut self, pod: u32, priority: i32) {
+        self.arrivals += 1;
+        let arrival = self.arrivals;
+        let waiting = Waiting {
+            priority,
+            arrival,
+            attempts: 0,
+            not_before: Duration::ZERO,
+            stage: Stage::Active,
+        };
+        self.active.insert((Reverse(priority), arrival, pod));
+        self.pods.insert(pod, waiting);
+    }
+
+    pub(super) fn remove(&mut self, pod: u32) {
+        if let Some(waiting) = self.pods.remove(&pod) {
+            self.take_out(pod, &waiting);
+        }
+    }
+
+    fn take_out(&mut self, pod: u32, waiting: &Waiting) {
+        match waiting.stage {
+            Stage::Active => {
+                self.active.remove(&(Reverse(waiting.priority), waiting.arrival, pod));
             }
+            Stage::Out => {}
+            Stage::BackingOff => drop(self.backing_off.remove(&(waiting.not_before, pod))),
+            Stage::Parked(sort, due) => {
+                if let Some(pods) = self.parked.get_mut(&sort) {
+                    pods.remove(&pod);
+                    if pods.is_empty() {
+                        self.parked.remove(&sort);
+                    }
+                }
+                self.flushes.remove(&(due, pod));
+            }
+        }
+    }
+
+    fn set_stage(&mut self, pod: u32, stage: Stage) {
+        let Some(mut waiting) = self.pods.remove(&pod) else { return };
+        self.take_out(pod, &waiting);
+        waiting.stage = stage;
+        match stage {
+            Stage::Active => {
+                self.active.insert((Reverse(waiting.priority), waiting.arrival, pod));
+            }
+            Stage::Out => {}
+            Stage::BackingOff => drop(self.backing_off.insert((waiting.not_before, pod))),
+            Stage::Parked(sort, due) => {
+                self.parked.entry(sort).or_default().insert(pod);
+                self.flushes.insert((due, pod));
+            }
+        }
+        self.pods.insert(pod, waiting);
+    }
+
+    /// It is tried again when its back-off ends, unless it is already to be.
+    pub(super) fn wake(&mut self, pod: u32) {
+        if self.pods.get(&pod).is_some_and(|one| matches!(one.stage, Stage::Parked(..))) {
+            self.set_stage(pod, Stage::BackingOff);
+        }
+    }
+
+    /// It is tried again when its back-off ends.
+    pub(super) fn retry(&mut self, pod: u32) {
+        self.set_stage(pod, Stage::BackingOff);
+    }
+
+    /// Something changed: those that it may help are tried again when their back-off ends.
+    pub(super) fn hear(&mut self, cluster: &Cluster, happening: &Happening) {
+        if self.parked.is_empty() {
             return;
         }
-        self.arrivals += 1;
-        let waiting =
-            Waiting { pod: None, arrival: self.arrivals, attempts: 0, not_before: Duration::ZERO };
-        self.activate(pod, waiting);
-    }
-
-    fn activate(&mut self, pod: Pod, waiting: Waiting) {
-        let key = pod.entry.key.clone();
-        self.active.insert((Reverse(pod.priority), waiting.arrival, key.clone()));
-        self.pods.insert(key, Waiting { pod: Some(pod), ..waiting });
-    }
-
-    pub(super) fn remove(&mut self, key: &Key) {
-        let Some(waiting) = self.pods.remove(key) else { return };
-        let priority = waiting.pod.map_or(0, |pod| pod.priority);
-        self.active.remove(&(Reverse(priority), waiting.arrival, key.clone()));
-        self.backing_off.remove(&(waiting.not_before, key.clone()));
-        self.parked.remove(key);
-    }
-
-    /// Something changed that may help: all get another try when their back-off ends.
-    pub(super) fn wake(&mut self) {
-        for key in std::mem::take(&mut self.parked) {
-            if let Some(waiting) = self.pods.get(&key) {
-                self.backing_off.insert((waiting.not_before, key));
+        let may_help = |sort: &&Sort| filters::helped_by(sort.refused_by) & happening.sorts != 0;
+        let touched: Vec<Sort> = self.parked.keys().filter(may_help).copied().collect();
+        for sort in touched {
+            match hints::help(cluster, sort, happening) {
+                Help::None => {}
+                Help::Wake => {
+                    let pods: Vec<u32> = self.parked[&sort].iter().copied().collect();
+                    pods.into_iter().for_each(|pod| self.wake(pod));
+                }
+                Help::Widen(more) => {
+                    let wider = Sort { refused_by: sort.refused_by | more, ..sort };
+                    for pod in self.parked[&sort].clone() {
+                        if let Stage::Parked(_, due) = self.pods[&pod].stage {
+                            self.set_stage(pod, Stage::Parked(wider, due));
+                        }
+                    }
+                }
             }
-        }
-    }
-
-    /// One gets another try.
-    pub(super) fn wake_one(&mut self, key: &Key) {
-        if self.parked.remove(key)
-            && let Some(waiting) = self.pods.get(key)
-        {
-            self.backing_off.insert((waiting.not_before, key.clone()));
         }
     }
 
     pub(super) fn wake_at(&self) -> Option<Duration> {
-        if self.active.is_empty() {
-            self.backing_off.first().map(|(due, _)| *due)
-        } else {
-            Some(Duration::ZERO)
+        if !self.active.is_empty() {
+            return Some(Duration::ZERO);
         }
+        let due = self.backing_off.first().into_iter().chain(self.flushes.first());
+        due.map(|(due, _)| *due).min()
     }
 
-    /// Hands the next pod out. It comes back by [`Self::park`] or [`Self::retry`], or not at all.
-    pub(super) fn pop(&mut self, now: Duration) -> Option<Pod> {
-        while let Some((due, key)) = self.backing_off.first().cloned() {
-            if due > now {
-                break;
-            }
-            self.backing_off.remove(&(due, key.clone()));
-            if let Some(Waiting { pod: Some(pod), arrival, .. }) = self.pods.get(&key) {
-                self.active.insert((Reverse(pod.priority), *arrival, key));
-            }
+    /// The next pod that is due. It waits no longer, until it is parked or tried again.
+    pub(super) fn pop(&mut self, now: Duration) -> Option<u32> {
+        while let Some((_, pod)) = self.flushes.first().filter(|(due, _)| *due <= now) {
+            self.wake(*pod);
         }
-        loop {
-            let (_, _, key) = self.active.pop_first()?;
-            let Some(waiting) = self.pods.get_mut(&key) else { continue };
+        while let Some((_, pod)) = self.backing_off.first().filter(|(due, _)| *due <= now) {
+            self.set_stage(*pod, Stage::Active);
+        }
+        let (_, _, pod) = *self.active.first()?;
+        self.take(pod, now);
+        Some(pod)
+    }
+
+    /// It is being decided about, for one time more.
+    pub(super) fn take(&mut self, pod: u32, now: Duration) {
+        self.set_stage(pod, Stage::Out);
+        if let Some(waiting) = self.pods.get_mut(&pod) {
             waiting.attempts += 1;
-            let attempts = waiting.attempts;
-            let Some(pod) = waiting.pod.take() else { continue };
-            waiting.not_before = now + back_off(attempts);
-            return Some(pod);
+            waiting.not_before = now + back_off(waiting.attempts);
         }
     }
 
-    /// No node would have it.
-    pub(super) fn park(&mut self, pod: Pod, now: Duration) {
-        let key = pod.entry.key.clone();
-        if self.put_back(pod, now) {
-            self.parked.insert(key);
-        }
-    }
-
-    /// The write of its node failed.
-    pub(super) fn retry(&mut self, pod: Pod, now: Duration) {
-        let key = pod.entry.key.clone();
-        if self.put_back(pod, now) {
-            let not_before = self.pods[&key].not_before;
-            self.backing_off.insert((not_before, key));
-        }
-    }
-
-    fn put_back(&mut self, pod: Pod, now: Duration) -> bool {
+    /// Past its turn a pod stands behind those of its priority that wait longer.
+    pub(super) fn park(&mut self, pod: u32, sort: Sort, now: Duration) {
         self.arrivals += 1;
         let arrival = self.arrivals;
-        let waiting = self.pods.entry(pod.entry.key.clone()).or_insert(Waiting {
-            pod: None,
-            arrival,
-            attempts: 1,
-            not_before: now + BACK_OFF_MIN,
-        });
-        let is_free = waiting.pod.is_none();
-        waiting.pod.get_or_insert(pod);
-        is_free
+        if let Some(waiting) = self.pods.get_mut(&pod) {
+            waiting.arrival = arrival;
+            self.set_stage(pod, Stage::Parked(sort, now + PARKED_MAX));
+        }
     }
 }
 
 fn back_off(attempts: u32) -> Duration {
     BACK_OFF_MIN.saturating_mul(1 << attempts.saturating_sub(1).min(5)).min(BACK_OFF_MAX)
-}
-
-fn is_same(old: &Pod, new: &Pod) -> bool {
-    old.entry.meta.uid == new.entry.meta.uid
-        && old.priority == new.priority
-        && old.requests == new.requests
-        && old.host_ports == new.host_ports
-        && old.node_selector == new.node_selector
-        && old.affinity == new.affinity
-        && old.tolerations == new.tolerations
 }

@@ -11,7 +11,6 @@ use k8s_openapi::api::{
 };
 use object::Key;
 
-use super::{filters, node::Node};
 use crate::{
     Change, Entry,
     storage::{self, CLAIMS, CLASSES, VOLUMES},
@@ -26,15 +25,16 @@ pub(super) struct Volumes {
     waiting: BTreeSet<String>,
     /// The class of claims that name none.
     default_class: Option<String>,
+    /// How many pods that stand on nodes use a claim.
+    users: BTreeMap<Key, usize>,
 }
 
 struct Claim {
     volume: Option<String>,
     class: Option<String>,
+    /// Whether it is for one pod at a time.
+    is_for_one: bool,
 }
-
-/// Where a pod can go, as far as its volumes are concerned.
-pub(super) struct Places<'v>(Vec<&'v NodeSelector>);
 
 impl Volumes {
     /// Takes a change in; whether it may help a pod that waits.
@@ -76,40 +76,61 @@ impl Volumes {
         }
     }
 
-    /// Where a pod's volumes let it go, or why it has to wait.
-    pub(super) fn places(&self, pod: &Entry) -> Result<Places<'_>, String> {
+    /// A pod comes to a node, or goes.
+    pub(super) fn use_claims(&mut self, pod: &Entry, adds: bool) {
+        for name in pod.pod().map_or(&[][..], |pod| &pod.claims) {
+            let key = Key::new(CLAIMS, &pod.key.namespace, name);
+            let users = self.users.entry(key.clone()).or_insert(0);
+            *users = if adds { *users + 1 } else { users.saturating_sub(1) };
+            if *users == 0 {
+                self.users.remove(&key);
+            }
+        }
+    }
+
+    /// Where a pod's volumes have to be, or why it has to wait.
+    pub(super) fn places(&self, pod: &Entry) -> Result<Vec<NodeSelector>, Unready> {
         let names = pod.pod().map_or(&[][..], |pod| &pod.claims);
         let mut places = Vec::new();
         for name in names {
             let key = Key::new(CLAIMS, &pod.key.namespace, name);
+            let lasting = |why: String| Err(Unready { why, is_final: true });
             let Some(claim) = self.claims.get(&key) else {
-                return Err(format!("persistentvolumeclaim \"{name}\" not found"));
+                return lasting(format!("persistentvolumeclaim \"{name}\" not found"));
             };
+            if claim.is_for_one && self.users.contains_key(&key) {
+                return Err(Unready { why: TAKEN.to_owned(), is_final: false });
+            }
             let class = claim.class.as_ref().or(self.default_class.as_ref());
             match &claim.volume {
                 Some(volume) => match self.volumes.get(volume) {
-                    Some(place) => places.extend(place),
-                    None => return Err(format!("persistentvolume \"{volume}\" not found")),
+                    Some(place) => places.extend(place.clone()),
+                    None => return lasting(format!("persistentvolume \"{volume}\" not found")),
                 },
                 None if class.is_some_and(|class| self.waiting.contains(class)) => {}
-                None => return Err("pod has unbound immediate PersistentVolumeClaims".to_owned()),
+                None => {
+                    return lasting("pod has unbound immediate PersistentVolumeClaims".to_owned());
+                }
             }
         }
-        Ok(Places(places))
+        Ok(places)
     }
 }
 
-impl Places<'_> {
-    pub(super) fn check(&self, node: &Node) -> Result<(), Vec<String>> {
-        if self.0.iter().all(|place| filters::is_in(place, &node.name, &node.labels)) {
-            return Ok(());
-        }
-        Err(vec!["node(s) had volume node affinity conflict".to_owned()])
-    }
+/// Why a pod has to wait for its volumes, wherever it would go.
+#[derive(Debug)]
+pub(super) struct Unready {
+    pub(super) why: String,
+    pub(super) is_final: bool,
 }
+
+const TAKEN: &str = "node has pod using PersistentVolumeClaim with the same name and \
+                     ReadWriteOncePod access mode";
 
 fn claim(entry: &Entry) -> Option<Claim> {
     let spec = entry.read::<PersistentVolumeClaim>()?.spec?;
     let volume = spec.volume_name.filter(|name| !name.is_empty());
-    Some(Claim { volume, class: spec.storage_class_name })
+    let modes = spec.access_modes.unwrap_or_default();
+    let is_for_one = modes.iter().any(|mode| mode == "ReadWriteOncePod");
+    Some(Claim { volume, class: spec.storage_class_name, is_for_one })
 }

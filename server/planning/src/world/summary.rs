@@ -50,6 +50,8 @@ pub struct PodSummary {
     /// Of the container that was restarted most often.
     pub restarts: i32,
     pub requests: Resources,
+    /// CPU and memory as they count when nodes are compared.
+    pub assumed: [i64; 2],
     pub host_ports: Vec<HostPort>,
     /// Ports of containers that Services may name.
     pub named_ports: Box<[NamedPort]>,
@@ -132,6 +134,7 @@ impl PodSummary {
                 .max()
                 .unwrap_or(0),
             requests: Resources::requested_by(pod),
+            assumed: Resources::assumed_of(pod),
             host_ports: ports.iter().filter_map(|port| host_port(port)).collect(),
             named_ports: ports.iter().filter_map(|port| named_port(port)).collect(),
             claims: claims(pod),

@@ -6,14 +6,22 @@ use k8s_openapi::api::core::v1::{
     NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodSpec,
 };
 
-use super::{Node, Pod, Usage};
+use super::{Check, Filter, Info, Names, Node, Refusal, Shape, hints};
 
-pub(super) fn refusals(pod: &Pod, node: &Node, _: &Usage) -> Vec<String> {
-    let required = pod.affinity.required_during_scheduling_ignored_during_execution.as_ref();
-    if selects(&pod.node_selector, required, &node.name, &node.labels) {
-        return Vec::new();
-    }
-    vec!["node(s) didn't match Pod's node affinity/selector".to_owned()]
+pub(super) const FILTER: Filter = Filter {
+    name: "NodeAffinity",
+    check: Check::Node(check),
+    helped_by: hints::NODE_ADDED | hints::NODE_LABELS,
+};
+
+fn check(shape: &Shape, node: &Node, info: &Info, _: &Names) -> Option<Refusal> {
+    let places = &shape.places;
+    let is_selected = selects(&places.node_selector, places.required(), &node.name, &info.labels);
+    (!is_selected).then(refusal)
+}
+
+pub(super) fn refusal() -> Refusal {
+    Refusal::lasting("node(s) didn't match Pod's node affinity/selector")
 }
 
 /// Whether a pod's node selector and required node affinity allow a node.
@@ -25,7 +33,7 @@ pub(crate) fn is_selected(spec: &PodSpec, name: &str, labels: &BTreeMap<String, 
     selects(spec.node_selector.as_ref().unwrap_or(&none), required, name, labels)
 }
 
-fn selects(
+pub(in super::super) fn selects(
     selector: &BTreeMap<String, String>,
     required: Option<&NodeSelector>,
     name: &str,
@@ -41,27 +49,29 @@ pub(crate) fn is_in(
     name: &str,
     labels: &BTreeMap<String, String>,
 ) -> bool {
-    selector.node_selector_terms.iter().any(|term| holds_term(term, name, labels))
+    selector.node_selector_terms.iter().any(|term| matches_term(term, name, labels))
 }
 
 /// An empty term matches nothing.
-pub(in super::super) fn matches_term(term: &NodeSelectorTerm, node: &Node) -> bool {
-    holds_term(term, &node.name, &node.labels)
-}
-
-fn holds_term(term: &NodeSelectorTerm, name: &str, labels: &BTreeMap<String, String>) -> bool {
-    let fields = BTreeMap::from([("metadata.name".to_owned(), name.to_owned())]);
+pub(in super::super) fn matches_term(
+    term: &NodeSelectorTerm,
+    name: &str,
+    labels: &BTreeMap<String, String>,
+) -> bool {
     let expressions = term.match_expressions.as_deref().unwrap_or_default();
     let on_fields = term.match_fields.as_deref().unwrap_or_default();
     (!expressions.is_empty() || !on_fields.is_empty())
-        && expressions.iter().all(|requirement| holds(requirement, labels))
-        && on_fields.iter().all(|requirement| holds(requirement, &fields))
+        && expressions
+            .iter()
+            .all(|requirement| holds(requirement, labels.get(&requirement.key).map(|v| &**v)))
+        && on_fields.iter().all(|requirement| {
+            holds(requirement, (requirement.key == "metadata.name").then_some(name))
+        })
 }
 
-fn holds(requirement: &NodeSelectorRequirement, labels: &BTreeMap<String, String>) -> bool {
-    let value = labels.get(&requirement.key);
+fn holds(requirement: &NodeSelectorRequirement, value: Option<&str>) -> bool {
     let values = requirement.values.as_deref().unwrap_or_default();
-    let listed = || value.is_some_and(|value| values.contains(value));
+    let listed = || value.is_some_and(|value| values.iter().any(|one| one == value));
     let compare = || Some((value?.parse::<i64>().ok()?, values.first()?.parse::<i64>().ok()?));
     match requirement.operator.as_str() {
         "In" => listed(),

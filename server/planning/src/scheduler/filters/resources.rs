@@ -1,16 +1,22 @@
 //! A pod goes only where what it requests is left.
 
-use super::{Node, Pod, Usage};
+use super::{Check, Filter, Info, Names, Node, Refusal, Shape, hints};
 
-pub(super) fn refusals(pod: &Pod, node: &Node, usage: &Usage) -> Vec<String> {
-    let mut reasons = Vec::new();
-    if usage.pods + 1 > node.pods_max {
-        reasons.push("Too many pods".to_owned());
+pub(super) const FILTER: Filter = Filter {
+    name: "NodeResourcesFit",
+    check: Check::Node(check),
+    helped_by: hints::NODE_ADDED | hints::NODE_ROOM | hints::POD_REMOVED,
+};
+
+fn check(shape: &Shape, node: &Node, info: &Info, names: &Names) -> Option<Refusal> {
+    if info.allocatable.has_room(&node.requested, &shape.requests) {
+        return None;
     }
-    for (name, amount) in pod.requests.iter().filter(|(_, amount)| *amount > 0) {
-        if amount > node.allocatable.amount(name) - usage.requested.amount(name) {
-            reasons.push(format!("Insufficient {name}"));
-        }
-    }
-    reasons
+    let lacking = info.allocatable.lacks(&node.requested, &shape.requests, names);
+    let is_final = lacking.iter().any(|(_, never)| *never);
+    let reason = |(name, _): (String, bool)| match name.as_str() {
+        "pods" => "Too many pods".into(),
+        name => format!("Insufficient {name}").into(),
+    };
+    Some(Refusal { filter: 0, reasons: lacking.into_iter().map(reason).collect(), is_final })
 }

@@ -1,18 +1,28 @@
 //! A pod goes only where it tolerates the taints.
 
-use super::{Node, Pod, Usage};
+use k8s_openapi::api::core::v1::{Taint, Toleration};
+
+use super::{Check, Filter, Info, Names, Node, Refusal, Shape, hints};
 use crate::taints;
 
-pub(super) fn refusals(pod: &Pod, node: &Node, _: &Usage) -> Vec<String> {
-    let untolerated = node.taints.iter().find(|taint| {
+pub(super) const FILTER: Filter = Filter {
+    name: "TaintToleration",
+    check: Check::Node(check),
+    helped_by: hints::NODE_ADDED | hints::NODE_TAINTS,
+};
+
+fn check(shape: &Shape, _: &Node, info: &Info, _: &Names) -> Option<Refusal> {
+    untolerated(info, &shape.places.tolerations)
+        .map(|_| Refusal::lasting("node(s) had untolerated taint(s)"))
+}
+
+/// The first taint that keeps pods away and is not tolerated.
+pub(in super::super) fn untolerated<'i>(
+    info: &'i Info,
+    tolerations: &[Toleration],
+) -> Option<&'i Taint> {
+    info.taints.iter().find(|taint| {
         matches!(&*taint.effect, taints::NO_SCHEDULE | taints::NO_EXECUTE)
-            && taints::tolerated_by(taint, &pod.tolerations).is_none()
-    });
-    untolerated
-        .map(|taint| {
-            let value = taint.value.as_deref().unwrap_or_default();
-            format!("node(s) had untolerated taint {{{}: {value}}}", taint.key)
-        })
-        .into_iter()
-        .collect()
+            && taints::tolerated_by(taint, tolerations).is_none()
+    })
 }

@@ -1,12 +1,20 @@
 //! A cordoned node takes no new pods.
 
-use super::{Node, Pod, Usage};
+use super::{Check, Filter, Info, Names, Node, Refusal, Shape, hints};
 use crate::taints;
 
-pub(super) fn refusals(pod: &Pod, node: &Node, _: &Usage) -> Vec<String> {
-    let taint = taints::taint(taints::UNSCHEDULABLE, taints::NO_SCHEDULE);
-    if node.is_unschedulable && taints::tolerated_by(&taint, &pod.tolerations).is_none() {
-        return vec!["node(s) were unschedulable".to_owned()];
+pub(super) const FILTER: Filter = Filter {
+    name: "NodeUnschedulable",
+    check: Check::Node(check),
+    helped_by: hints::NODE_ADDED | hints::NODE_TAINTS,
+};
+
+fn check(shape: &Shape, _: &Node, info: &Info, _: &Names) -> Option<Refusal> {
+    if !info.is_unschedulable {
+        return None;
     }
-    Vec::new()
+    let taint = taints::taint(taints::UNSCHEDULABLE, taints::NO_SCHEDULE);
+    taints::tolerated_by(&taint, &shape.places.tolerations)
+        .is_none()
+        .then(|| Refusal::lasting("node(s) were unschedulable"))
 }

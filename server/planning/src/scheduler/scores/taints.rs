@@ -1,15 +1,17 @@
 //! Nodes that would rather not have the pod come last.
 
-use super::{Candidate, Pod, normalize};
+use super::{super::node::Info, Candidate, Shape, Sight, normalize};
 use crate::taints;
 
-pub(super) fn scores(pod: &Pod, candidates: &[Candidate<'_>]) -> Vec<i64> {
-    let unwelcome = |node: &super::Node| {
-        let taints = node.taints.iter().filter(|taint| {
-            taint.effect == taints::PREFER_NO_SCHEDULE
-                && taints::tolerated_by(taint, &pod.tolerations).is_none()
-        });
-        i64::try_from(taints.count()).unwrap_or(i64::MAX)
-    };
-    normalize(candidates.iter().map(|(node, _)| unwelcome(node)).collect(), true)
+pub(super) fn unwelcome(shape: &Shape, info: &Info) -> u8 {
+    let taints = info.taints.iter().filter(|taint| {
+        taint.effect == taints::PREFER_NO_SCHEDULE
+            && taints::tolerated_by(taint, &shape.places.tolerations).is_none()
+    });
+    u8::try_from(taints.count()).unwrap_or(u8::MAX)
+}
+
+pub(super) fn rate(_: &Sight<'_>, candidates: &[Candidate], rates: &mut Vec<i64>) -> bool {
+    rates.extend(candidates.iter().map(|one| i64::from(one.cell.taints)));
+    normalize(rates, true)
 }
