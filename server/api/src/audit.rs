@@ -97,14 +97,15 @@ impl Trail {
     /// The act that a write is, if it is more than a heartbeat.
     pub(crate) fn act_of(&self, own: &Write, old: Option<&Stored>) -> Option<Audit> {
         self.is_kept.store(true, Ordering::Relaxed);
-        let new = own.body.as_deref();
-        let diff = audit::difference(old.map(|old| &*old.body), new);
+        let code = if own.expected == Expected::Absent { 201 } else { 200 };
+        // The store has what is created, and shows it as the difference to nothing.
+        let Some(old) = old else { return Some(self.act(&own.key, code)) };
+        let diff = audit::difference(&old.body, own.body.as_deref());
         if audit::is_heartbeat(&own.key.kind, &diff) {
             return None;
         }
-        let code = if own.expected == Expected::Absent { 201 } else { 200 };
         let diff = Some(diff.to_string().into());
-        Some(Audit { before: old.map(|old| old.revision), diff, ..self.act(&own.key, code) })
+        Some(Audit { before: Some(old.revision), diff, ..self.act(&own.key, code) })
     }
 
     /// Notes that a write was not accepted after all.

@@ -16,7 +16,8 @@ pub struct Audit {
     pub before: Option<u64>,
     /// Whatever else is known of the request: a JSON object.
     pub detail: Bytes,
-    /// A merge patch from the old to the new object; sealed if the kind is.
+    /// A merge patch from the old to the new object; sealed if the kind is. For a create there is
+    /// none: the object itself is shown, and kept once.
     pub diff: Option<Bytes>,
 }
 

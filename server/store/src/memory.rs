@@ -80,8 +80,10 @@ impl Store for Memory {
             .map(|(revision, write)| Entry { revision, key: write.key, body: write.body })
             .collect();
         let newest = entries.last().map_or(before, |entry| entry.revision);
+        let body = entries.first().and_then(|entry| entry.body.clone());
         self.cache.apply(entries, newest);
-        self.acts.keep(transaction.audit.map(|act| (act, Some(first))));
+        let made = audit::Made { revision: first, body };
+        self.acts.keep(transaction.audit.map(|act| (act, Some(made))));
         Ok(first)
     }
 

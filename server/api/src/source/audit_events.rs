@@ -88,8 +88,7 @@ fn show(event: &store::AuditEvent) -> Value {
     let text = |revision: Option<u64>| revision.map(|revision| revision.to_string());
     let at = Timestamp::from_microsecond(event.at_us).unwrap_or_default();
     let mut value: Value = serde_json::from_slice(&event.detail).unwrap_or_default();
-    let mut diff: Option<Value> =
-        event.diff.as_ref().and_then(|diff| serde_json::from_slice(diff).ok());
+    let mut diff = event.diff.as_ref().map(|diff| audit::read(diff));
     let is_sealed = kinds::find(&event.key.kind).is_some_and(|def| def.secret);
     if let (Some(diff), true) = (&mut diff, is_sealed) {
         audit::redact(diff);

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use bytes::Bytes;
+
 use crate::{Audit, AuditEvent, AuditQuery, Limits};
 
 pub(super) struct Acts {
@@ -14,20 +16,31 @@ pub(super) struct Acts {
     age_max: Duration,
 }
 
+/// What a write left.
+pub(super) struct Made {
+    pub(super) revision: u64,
+    pub(super) body: Option<Bytes>,
+}
+
 impl Acts {
     pub(super) fn new(limits: &Limits) -> Self {
         let (count_max, age_max) = (limits.audit_count_max, limits.audit_age_max);
         Self { kept: Mutex::default(), count_max, age_max }
     }
 
-    pub(super) fn keep(&self, acts: impl IntoIterator<Item = (Audit, Option<u64>)>) {
+    /// Keeps acts, each with the revision and the body that it made, if it made any.
+    pub(super) fn keep(&self, acts: impl IntoIterator<Item = (Audit, Option<Made>)>) {
         let at_us = now_us();
         let age_us = i64::try_from(self.age_max.as_micros()).unwrap_or(i64::MAX);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let (last, events) = &mut *kept;
-        for (audit, after) in acts {
+        for (audit, made) in acts {
             *last += 1;
-            let Audit { user, verb, key, code, before, detail, diff } = audit;
+            let Audit { user, verb, key, code, before, detail, mut diff } = audit;
+            let after = made.as_ref().map(|made| made.revision);
+            if diff.is_none() && before.is_none() {
+                diff = made.and_then(|made| made.body);
+            }
             let verb = verb.to_owned();
             let id = *last;
             events.push_back(AuditEvent {

@@ -2,7 +2,7 @@
 //! they are read and forgotten.
 
 use object::Key;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use super::{batch::signed, batch::unsigned, connect, envelope::Envelope};
 use crate::{Audit, AuditEvent, AuditQuery, Limits, StoreError};
@@ -94,16 +94,18 @@ pub(super) async fn read(
     query: &AuditQuery,
 ) -> Result<Vec<AuditEvent>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT id, (extract(epoch FROM at) * 1000000)::bigint AS "at_us!", user_name, verb, kind,
-                  namespace, name, code, before, after, detail, diff
-           FROM audit
-           WHERE ($1::bigint IS NULL OR id = $1) AND ($2::bigint IS NULL OR id < $2)
-             AND ($3::text IS NULL OR user_name = $3) AND ($4::text IS NULL OR verb = $4)
-             AND ($5::text IS NULL OR kind = $5) AND ($6::text IS NULL OR namespace = $6)
-             AND ($7::text IS NULL OR name = $7)
-             AND ($8::bigint IS NULL OR at >= to_timestamp($8::double precision / 1000000))
-             AND ($9::bigint IS NULL OR at <= to_timestamp($9::double precision / 1000000))
-           ORDER BY id DESC LIMIT $10"#,
+        r#"SELECT a.id, (extract(epoch FROM a.at) * 1000000)::bigint AS "at_us!", a.user_name, a.verb,
+                  a.kind, a.namespace, a.name, a.code, a.before, a.after, a.detail,
+                  COALESCE(a.diff, l.body) AS diff
+           FROM audit AS a
+           LEFT JOIN log AS l ON a.diff IS NULL AND a.before IS NULL AND l.revision = a.after
+           WHERE ($1::bigint IS NULL OR a.id = $1) AND ($2::bigint IS NULL OR a.id < $2)
+             AND ($3::text IS NULL OR a.user_name = $3) AND ($4::text IS NULL OR a.verb = $4)
+             AND ($5::text IS NULL OR a.kind = $5) AND ($6::text IS NULL OR a.namespace = $6)
+             AND ($7::text IS NULL OR a.name = $7)
+             AND ($8::bigint IS NULL OR a.at >= to_timestamp($8::double precision / 1000000))
+             AND ($9::bigint IS NULL OR a.at <= to_timestamp($9::double precision / 1000000))
+           ORDER BY a.id DESC LIMIT $10"#,
         query.id.map(signed),
         query.before_id.map(signed),
         query.user,
@@ -135,6 +137,24 @@ pub(super) async fn read(
         }
     });
     Ok(events.collect())
+}
+
+/// Gives the rows of creates what was created, before the log forgets these revisions.
+pub(super) async fn keep_created(
+    connection: &mut PgConnection,
+    after: i64,
+    upto: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE audit AS a SET diff = l.body FROM log AS l
+         WHERE l.revision > $1 AND l.revision <= $2 AND a.after = l.revision
+           AND a.diff IS NULL AND a.before IS NULL",
+        after,
+        upto,
+    )
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 /// Forgets the oldest acts beyond the limits, a few at a time; false when there was nothing to do.

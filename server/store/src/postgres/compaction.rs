@@ -75,6 +75,7 @@ async fn sweep(follower: &Follower) -> Result<bool, sqlx::Error> {
         return Ok(false);
     }
     let upto = compacted.min(swept + STEP_REVISIONS);
+    audit::keep_created(&mut transaction, swept, upto).await?;
     sqlx::query!(
         "WITH passed AS MATERIALIZED (
              SELECT l.revision, l.previous FROM log AS l WHERE l.revision > $1 AND l.revision <= $2

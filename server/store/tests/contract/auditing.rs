@@ -10,7 +10,7 @@ use store::{
     Store, Transaction,
 };
 
-use crate::fixture::{Copies, all_of, key, put, within, write};
+use crate::fixture::{Copies, all_of, key, put, range, within, write};
 
 fn act(user: &str, path: &str, diff: Option<&str>) -> Audit {
     Audit {
@@ -69,6 +69,30 @@ pub(crate) async fn acts_are_kept_with_what_they_wrote(copies: &impl Copies) {
         .unwrap();
     let newest = read(&copies.copy().await, AuditQuery::default()).await.remove(0);
     assert_eq!(newest.diff.as_deref(), Some(told.as_bytes()), "another copy opens what is sealed");
+}
+
+pub(crate) async fn what_was_created_is_kept_once_and_shown(copies: &impl Copies) {
+    let store = copies.copy().await;
+    for (path, body) in [("pods/d/a", r#"{"a":1}"#), ("secrets/d/s", r#"{"data":"hidden"}"#)] {
+        let create = all_of([write(path, Absent, Some(body))]);
+        store.commit(audited(create, act("jane", path, None))).await.unwrap();
+    }
+    // A refusal and a deletion made nothing that could be shown.
+    store.record(vec![act("jane", "pods/d/b", None)]).await.unwrap();
+    let shown = async || {
+        let events = read(&copies.copy().await, AuditQuery::default()).await;
+        let diffs = events.iter().rev().map(|event| event.diff.clone().unwrap_or_default());
+        diffs.map(|diff| String::from_utf8(diff.to_vec()).unwrap()).collect::<Vec<_>>()
+    };
+    let expected = [r#"{"a":1}"#, r#"{"data":"hidden"}"#, ""];
+    assert_eq!(shown().await, expected);
+    // It is still there when the log has forgotten it, and the object has changed.
+    for number in 0..400 {
+        store.commit(put("pods/d/a", &format!("{{\"n\":{number}}}"))).await.unwrap();
+    }
+    copies.compact().await;
+    assert!(store.snapshot_at(&range("pods"), 2).await.is_err(), "the log is shorter");
+    assert_eq!(shown().await, expected);
 }
 
 pub(crate) async fn acts_are_found_by_what_they_say(copies: &impl Copies) {

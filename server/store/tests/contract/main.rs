@@ -37,6 +37,7 @@ macro_rules! contract {
             watching: the_future_is_refused,
             watching: watches_of_all_copies_see_all_writers,
             auditing: acts_are_kept_with_what_they_wrote,
+            auditing: what_was_created_is_kept_once_and_shown,
             auditing: acts_are_found_by_what_they_say,
             auditing: the_oldest_acts_are_forgotten,
             leases: a_lease_is_taken_over_when_it_expires,
