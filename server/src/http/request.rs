@@ -16,6 +16,8 @@ use super::BODY_BYTES_MAX;
 
 /// The most that waits of a body that is handed on as it comes.
 const CHUNKS_MAX: usize = 8;
+/// As much of a body that is too large is read so that its client hears of it.
+const DISCARDED_BYTES_MAX: usize = 8 * BODY_BYTES_MAX;
 
 /// The whole request; one that asks for an upgrade has no body.
 pub(super) async fn read(
@@ -79,6 +81,7 @@ async fn read_body(request: &HttpRequest, payload: &mut Payload) -> Result<Bytes
         .and_then(|length| length.to_str().ok()?.parse().ok())
         .unwrap_or(0);
     if announced > BODY_BYTES_MAX {
+        discard(payload, 0).await;
         return Err(too_large());
     }
     let mut body = BytesMut::with_capacity(announced);
@@ -87,11 +90,22 @@ async fn read_body(request: &HttpRequest, payload: &mut Payload) -> Result<Bytes
             ApiError::bad_request(format!("the request's body ended early: {error}"))
         })?;
         if body.len() + chunk.len() > BODY_BYTES_MAX {
+            discard(payload, body.len() + chunk.len()).await;
             return Err(too_large());
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
+}
+
+/// Reads on past what was read, within reason: a client of HTTP/2 whose body is dropped sees its
+/// stream end, and never why.
+async fn discard(payload: &mut Payload, mut read: usize) {
+    while read < DISCARDED_BYTES_MAX
+        && let Some(Ok(chunk)) = payload.next().await
+    {
+        read += chunk.len();
+    }
 }
 
 fn is_upgrade(request: &HttpRequest) -> bool {
