@@ -45,6 +45,33 @@ fn priority(version: &str) -> (u8, std::cmp::Reverse<u32>, std::cmp::Reverse<u32
     (level, std::cmp::Reverse(major), std::cmp::Reverse(minor))
 }
 
+/// Every path that has an answer of its own.
+pub(crate) fn paths(registry: &Registry) -> Vec<String> {
+    const OWN: [&str; 12] = [
+        "/.well-known/openid-configuration",
+        "/api",
+        "/apis",
+        "/healthz",
+        "/livez",
+        "/livez/ping",
+        "/metrics",
+        "/openapi/v2",
+        "/openapi/v3",
+        "/openid/v1/jwks",
+        "/readyz",
+        "/version",
+    ];
+    let mut paths: Vec<String> = OWN.map(str::to_owned).to_vec();
+    for (group, versions) in groups(registry) {
+        let root = if group.is_empty() { "/api".to_owned() } else { format!("/apis/{group}") };
+        paths.extend(versions.iter().map(|(version, _)| format!("{root}/{version}")));
+        paths.push(root);
+    }
+    paths.sort_unstable();
+    paths.dedup();
+    paths
+}
+
 fn verbs(verbs: &[Verb]) -> Value {
     let mut names: Vec<&str> = verbs.iter().map(|verb| verb.name()).collect();
     names.sort_unstable();

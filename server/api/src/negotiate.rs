@@ -1,5 +1,7 @@
 //! What a client wants to read and what it sent: media types, in and out.
 
+use std::borrow::Cow;
+
 use object::{ApiError, Reason};
 
 /// The shape in which an answer is wanted.
@@ -29,7 +31,7 @@ pub(crate) struct Wanted {
 
 /// One entry of an `Accept` header or a `Content-Type`: lower-case type and parameters.
 struct Media<'h> {
-    kind: &'h str,
+    kind: Cow<'h, str>,
     parameters: Vec<(&'h str, &'h str)>,
 }
 
@@ -37,6 +39,8 @@ impl<'h> Media<'h> {
     fn parse(text: &'h str) -> Self {
         let mut parts = text.split(';').map(str::trim);
         let kind = parts.next().unwrap_or_default();
+        let is_lower = !kind.bytes().any(|byte| byte.is_ascii_uppercase());
+        let kind = if is_lower { kind.into() } else { kind.to_ascii_lowercase().into() };
         let parameters = parts
             .filter_map(|part| part.split_once('='))
             .map(|(name, value)| (name.trim(), value.trim().trim_matches('"')))
@@ -57,7 +61,7 @@ impl<'h> Media<'h> {
     }
 
     fn is_json(&self) -> bool {
-        matches!(self.kind, "application/json" | "application/*" | "*/*")
+        matches!(&*self.kind, "application/json" | "application/*" | "*/*")
     }
 
     /// Whether `g` and `v` name the group and version given.
@@ -89,7 +93,7 @@ pub(crate) fn accept(header: Option<&str>) -> Result<Wanted, ApiError> {
 }
 
 fn read_wanted(entry: &Media<'_>) -> Option<Wanted> {
-    let format = match entry.kind {
+    let format = match &*entry.kind {
         "application/yaml" => Format::Yaml,
         _ if entry.is_json() && entry.get("pretty") == Some("1") => Format::Pretty,
         _ if entry.is_json() => Format::Json,
@@ -140,7 +144,7 @@ pub(crate) enum Sent {
 /// Reads `Content-Type`; without one it is JSON.
 pub(crate) fn content_type(header: Option<&str>) -> Option<Sent> {
     let Some(header) = header.filter(|header| !header.is_empty()) else { return Some(Sent::Json) };
-    Some(match Media::parse(header).kind {
+    Some(match &*Media::parse(header).kind {
         "application/json" => Sent::Json,
         "application/yaml" => Sent::Yaml,
         "application/vnd.kubernetes.protobuf" => Sent::Protobuf,

@@ -69,6 +69,8 @@ impl ListMeta {
 /// One object.
 pub(crate) fn object(def: &KindDef, stored: &Stored, view: View) -> Bytes {
     match view.wanted.shape {
+        // What a dry run makes has no revision.
+        Shape::Whole if stored.revision == 0 => stored.body.clone(),
         Shape::Whole => object::body::splice(&stored.body, stored.revision),
         Shape::Partial(version) => partial(stored, version).into(),
         Shape::Table(version) => {

@@ -17,6 +17,8 @@ pub(crate) enum Route {
     /// `/openapi/v2`
     OpenApiV2,
     Version,
+    /// `/`: all that there is.
+    Paths,
     /// `/metrics`
     Metrics,
     /// `/healthz`, `/livez`, `/readyz`, or one check of them.
@@ -118,6 +120,7 @@ pub(crate) fn resolve(registry: &Registry, path: &str) -> Result<Route, ApiError
         .collect::<Result<_, ApiError>>()?;
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match segments.as_slice() {
+        [] => Ok(Route::Paths),
         ["api"] => Ok(Route::Discovery(Discovery::Core)),
         ["apis"] => Ok(Route::Discovery(Discovery::Groups)),
         ["apis", group] => Ok(Route::Discovery(Discovery::Group((*group).to_owned()))),
@@ -234,7 +237,6 @@ mod tests {
     #[test]
     fn refuses_paths_that_lead_nowhere() {
         for path in [
-            "/",
             "/x",
             "/api/v2/pods",
             "/api/v1/nopes",

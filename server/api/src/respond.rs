@@ -32,10 +32,7 @@ pub(crate) fn formatted(status: StatusCode, json: Bytes, format: Format) -> Resp
     let read = || serde_json::from_slice::<Value>(&json).ok();
     match format {
         Format::Json => bytes(status, JSON, json),
-        Format::Pretty => {
-            let lines = read().and_then(|value| serde_json::to_vec_pretty(&value).ok());
-            bytes(status, JSON, lines.map_or(json, Bytes::from))
-        }
+        Format::Pretty => bytes(status, JSON, object::text::indented(&json).into()),
         Format::Yaml => match read().and_then(|value| serde_norway::to_string(&value).ok()) {
             Some(yaml) => bytes(status, "application/yaml", yaml.into()),
             None => bytes(status, JSON, json),
@@ -55,7 +52,7 @@ pub(crate) fn failure(error: &ApiError, format: Format) -> Response<Bytes> {
     let retry = status["details"]["retryAfterSeconds"].as_u64();
     let mut response = match format {
         Format::Json => json(code, &status),
-        format => formatted(code, status.to_string().into(), format),
+        format => formatted(code, object::text::line(&status).into(), format),
     };
     if let Some(seconds) = retry {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());

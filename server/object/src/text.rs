@@ -22,6 +22,55 @@ pub fn line(value: &Value) -> String {
     String::from_utf8(out).expect("JSON is UTF-8")
 }
 
+/// JSON in indented lines, its fields where they stood.
+pub fn indented(json: &[u8]) -> Vec<u8> {
+    const STEP: &[u8] = b"  ";
+    let mut out = Vec::with_capacity(json.len() * 2);
+    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
+    let line = |out: &mut Vec<u8>, depth: usize| {
+        out.push(b'\n');
+        (0..depth).for_each(|_| out.extend_from_slice(STEP));
+    };
+    let meant = json.iter().copied().enumerate();
+    for (at, byte) in meant {
+        if in_text {
+            out.push(byte);
+            in_text = escaped || byte != b'"';
+            escaped = !escaped && byte == b'\\';
+            continue;
+        }
+        let next = json.get(at + 1).copied();
+        match byte {
+            b'{' | b'[' => {
+                out.push(byte);
+                if !matches!(next, Some(b'}' | b']')) {
+                    depth += 1;
+                    line(&mut out, depth);
+                }
+            }
+            b'}' | b']' => {
+                let is_empty = matches!(out.last(), Some(b'{' | b'['));
+                if !is_empty {
+                    depth = depth.saturating_sub(1);
+                    line(&mut out, depth);
+                }
+                out.push(byte);
+            }
+            b',' => {
+                out.push(byte);
+                line(&mut out, depth);
+            }
+            b':' => out.extend_from_slice(b": "),
+            byte if byte.is_ascii_whitespace() => {}
+            byte => {
+                in_text = byte == b'"';
+                out.push(byte);
+            }
+        }
+    }
+    out
+}
+
 /// The same without the line's end, for what stands within a line.
 pub fn push(out: &mut Vec<u8>, value: &Value) {
     match value.as_object() {
@@ -90,7 +139,16 @@ impl Formatter for GoNumbers {
 mod tests {
     use serde_json::json;
 
+    use super::indented;
     use crate::{ApiError, FieldErrors};
+
+    #[test]
+    fn indents_what_it_keeps_in_order() {
+        let value = br#"{"b":1,"a":[{},[],"x:{,\\\"}",null],"c":{"d":true}}"#;
+        let text = String::from_utf8(indented(value)).unwrap();
+        let expected = "{\n  \"b\": 1,\n  \"a\": [\n    {},\n    [],\n    \"x:{,\\\\\\\"}\",\n    null\n  ],\n  \"c\": {\n    \"d\": true\n  }\n}";
+        assert_eq!(text, expected);
+    }
 
     #[test]
     fn a_status_reads_as_from_kubernetes() {

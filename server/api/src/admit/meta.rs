@@ -107,6 +107,14 @@ fn keep<T: Clone + PartialEq + Serialize>(
 
 /// What is wrong with an object's metadata.
 pub(crate) fn validate(def: &KindDef, meta: &ObjectMeta, errors: &mut FieldErrors) {
+    // What a name is made of may end in a dash, which the rest of the name follows.
+    let prefix = meta.generate_name.as_deref().unwrap_or_default();
+    let whole = prefix.strip_suffix('-').map_or_else(|| prefix.to_owned(), |p| format!("{p}a"));
+    if !prefix.is_empty()
+        && let Err(why) = def.codec.validate_name(&whole)
+    {
+        errors.invalid("metadata.generateName", prefix, why);
+    }
     let name = meta.name.as_deref().unwrap_or_default();
     if name.is_empty() {
         errors.required("metadata.name", "name or generateName is required");

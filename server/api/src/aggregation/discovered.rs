@@ -74,7 +74,7 @@ impl Discovered {
 
 /// Adds the groups that are served elsewhere to an `APIGroupList`.
 pub(crate) fn extend_groups(document: &mut Value, remotes: &Remotes) {
-    let Some(groups) = document["groups"].as_array_mut() else { return };
+    let Some(groups) = document.get_mut("groups").and_then(Value::as_array_mut) else { return };
     for remote in remotes.all() {
         let version = version_of(remote);
         let known = groups.iter_mut().find(|group| group["name"] == *remote.group);

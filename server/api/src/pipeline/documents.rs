@@ -29,6 +29,10 @@ impl Api {
             Route::Metrics => {
                 respond::bytes(StatusCode::OK, metrics::MEDIA, self.render_metrics()?.into())
             }
+            Route::Paths => {
+                let paths = discovery::paths(&*self.registry().await?);
+                respond::json(StatusCode::OK, &json!({"paths": paths}))
+            }
             Route::Version => respond::json(StatusCode::OK, &discovery::version()),
             Route::Health { probe, check } => {
                 self.probe(&probe, check.as_deref(), &incoming.query).await

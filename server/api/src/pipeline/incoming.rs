@@ -138,7 +138,9 @@ pub(super) fn not_allowed() -> ApiError {
 pub(super) fn verb_of(incoming: &Incoming<'_>, target: &Target) -> Result<Verb, ApiError> {
     let is_collection = target.name.is_empty();
     let verb = match *incoming.method {
-        Method::GET | Method::HEAD if is_collection && incoming.query.flag("watch") => Verb::Watch,
+        Method::GET if is_collection && incoming.query.flag("watch") => Verb::Watch,
+        // A watch has no end that its head could wait for.
+        Method::HEAD if is_collection && incoming.query.flag("watch") => return Err(not_allowed()),
         Method::GET | Method::HEAD if is_collection => Verb::List,
         Method::GET | Method::HEAD => Verb::Get,
         Method::POST if is_collection || target.sub().is_some() => Verb::Create,

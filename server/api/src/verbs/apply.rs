@@ -51,7 +51,7 @@ impl Api {
         self.change(writer, target, |current, _| {
             let live = admit::stored_value(&target.def, &current.body)?;
             let merged = merge(writer, target, Some(&live), config)?;
-            let mut draft = Draft::new(target, admit::complete(&target.def, merged)?)?;
+            let mut draft = Draft::new(admit::complete(&target.def, merged)?)?;
             draft.ownership = Ownership::Noted;
             Ok(draft)
         })

@@ -118,7 +118,7 @@ impl Api {
                 warnings = check_patched(def, name, &mut value, &text, duplicates, validation)?;
                 let mut sent = admit::complete(def, value)?;
                 meta::place(sent.object.metadata_mut(), target)?;
-                let mut draft = Draft::new(target, sent)?;
+                let mut draft = Draft::new(sent)?;
                 // Only a revision that the patch itself names is a precondition.
                 draft.revision = draft.revision.filter(|revision| *revision != current.revision);
                 Ok(draft)

@@ -45,7 +45,7 @@ impl Api {
         let (sent, warnings) = check_posted(SCALE, body, writer.options.validation)?;
         writer.warnings.extend(warnings);
         let written =
-            self.change(writer, target, |_, old| draft(target, old, sent.clone())).await?;
+            self.change(writer, target, |_, old| draft(&target.name, old, sent.clone())).await?;
         self.shown_scale(target, written).await
     }
 
@@ -67,7 +67,7 @@ impl Api {
                 let (name, text) = (&target.name, patch.text());
                 warnings =
                     check_patched_posted(SCALE, name, &mut scale, &text, duplicates, validation)?;
-                let mut draft = draft(target, old, scale)?;
+                let mut draft = draft(&target.name, old, scale)?;
                 draft.revision = draft.revision.filter(|revision| *revision != current.revision);
                 Ok(draft)
             })
@@ -131,16 +131,16 @@ fn replicas_of(scale: &Value, name: &str) -> Result<i32, ApiError> {
 }
 
 /// The object with the replicas of a `Scale`.
-fn draft(target: &Target, old: &dyn AnyObject, mut scale: Value) -> Result<Draft, ApiError> {
+fn draft(name: &str, old: &dyn AnyObject, mut scale: Value) -> Result<Draft, ApiError> {
     expect_kind(&mut scale, SCALE.0, "autoscaling/v1", SCALE.2)?;
-    let replicas = replicas_of(&scale, &target.name)?;
+    let replicas = replicas_of(&scale, name)?;
     let mut object = old.clone_box();
     object.set_scale(replicas);
     let sent = &scale["metadata"];
     let text = |field: &str| sent[field].as_str().filter(|text| !text.is_empty());
     object.metadata_mut().resource_version = text("resourceVersion").map(str::to_owned);
     object.metadata_mut().uid = text("uid").map(str::to_owned);
-    Draft::new(target, Sent::whole(object))
+    Draft::new(Sent::whole(object))
 }
 
 pub(crate) fn show(object: &dyn AnyObject, revision: u64) -> Result<Value, ApiError> {

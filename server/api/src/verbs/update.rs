@@ -36,15 +36,20 @@ pub(crate) enum Ownership {
     Noted,
 }
 
+fn revision_of(text: &str) -> Result<u64, ApiError> {
+    text.parse().map_err(|_| {
+        ApiError::bad_request(format!(
+            "metadata.resourceVersion: Invalid value: {text:?}: must be an unsigned integer"
+        ))
+    })
+}
+
 impl Draft {
     /// Takes the preconditions out of what was sent.
-    pub(crate) fn new(target: &Target, mut sent: Sent) -> Result<Self, ApiError> {
+    pub(crate) fn new(mut sent: Sent) -> Result<Self, ApiError> {
         let meta = sent.object.metadata_mut();
         let named = meta.resource_version.take().filter(|text| !text.is_empty() && text != "0");
-        let revision = named.map(|text| text.parse::<u64>()).transpose().map_err(|_| {
-            let (kind, name) = (&target.def.name, &target.name);
-            ApiError::conflict(kind, name, "metadata.resourceVersion is no revision of this server")
-        })?;
+        let revision = named.map(|text| revision_of(&text)).transpose()?;
         let uid = meta.uid.clone().filter(|uid| !uid.is_empty());
         Ok(Self { sent, revision, uid, ownership: Ownership::Track })
     }
@@ -66,7 +71,7 @@ impl Api {
         let validation = writer.options.validation;
         let mut sent = admit::read(&target.def, body, validation, &mut writer.warnings)?;
         meta::place(sent.object.metadata_mut(), target)?;
-        self.change(writer, target, |_, _| Draft::new(target, sent.clone())).await
+        self.change(writer, target, |_, _| Draft::new(sent.clone())).await
     }
 
     /// Changes an existing object: `make` gives the wanted one from the present one, and is asked

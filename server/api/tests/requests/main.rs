@@ -19,6 +19,7 @@ mod harness;
 mod in_process;
 mod limits;
 mod lists;
+mod misuse;
 mod objects;
 mod oidc;
 mod options;
