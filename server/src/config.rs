@@ -31,6 +31,8 @@ pub enum Command {
     /// Make tokens for CI
     #[command(subcommand)]
     Token(Token),
+    /// Say what would come of the apps if hosts were lost
+    WhatIf(WhatIf),
     /// Print the administrator's kubeconfig
     Kubeconfig(Folder),
     /// Remove every container, network and rule that Longshore made on its hosts
@@ -43,6 +45,15 @@ pub struct Folder {
     /// The data folder
     #[arg(long, value_name = "DIR", env = "LONGSHORE_DATA", default_value_os_t = default_folder())]
     pub data: PathBuf,
+}
+
+#[derive(Args)]
+pub struct WhatIf {
+    /// A host that is gone; several times for hosts that are gone together
+    #[arg(long, value_name = "HOST", required = true)]
+    pub lose: Vec<String>,
+    #[command(flatten)]
+    pub folder: Folder,
 }
 
 #[derive(Args, Clone)]

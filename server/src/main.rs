@@ -42,6 +42,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             Command::Clear => agent::clear().await,
             Command::Host(command) => operate::host(command).await,
             Command::Token(command) => operate::token(command).await,
+            Command::WhatIf(options) => operate::what_if(options).await,
             Command::Kubeconfig(folder) => operate::kubeconfig(&folder),
             Command::Down(options) => operate::down(options).await,
         }

@@ -4,14 +4,17 @@ use std::{fs, path::Path, sync::Arc};
 
 use anyhow::{Context, bail};
 use client::{Client, DeleteOptions, Selection, WriteOptions, http::HttpClient};
-use kinds::host::Host as HostObject;
+use kinds::{
+    host::Host as HostObject,
+    what_if::{AppOutlook, WhatIf as WhatIfObject},
+};
 use node::install;
 use object::{ApiError, Key};
 use serde_json::{Value, json};
 use store::embedded::EmbeddedPostgres;
 
 use crate::{
-    config::{Down, Folder, Host, Token},
+    config::{Down, Folder, Host, Token, WhatIf},
     control_plane::open_store,
     folder::DataFolder,
     keys,
@@ -63,6 +66,39 @@ pub async fn host(command: Host) -> anyhow::Result<()> {
             let client = connect(&folder)?;
             client.delete(&host_key(&name), &DeleteOptions::default()).await?;
             say(format!("Host {name} is leaving; its pods move to other hosts."));
+        }
+    }
+    Ok(())
+}
+
+/// `longshore what-if --lose HOST`
+///
+/// # Errors
+/// What the API refuses.
+pub async fn what_if(options: WhatIf) -> anyhow::Result<()> {
+    let client = connect(&options.folder)?;
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for host in &options.lose {
+        query.append_pair("lose", host);
+    }
+    let path = format!("/apis/longshore.dev/v1/whatif?{}", query.finish());
+    let list = client.read(&path).await?;
+    let foreseen: WhatIfObject = serde_json::from_value(list["items"][0].clone())?;
+    let status = foreseen.status.unwrap_or_default();
+    say(format!("Without {}:", options.lose.join(", ")));
+    if status.apps.is_empty() {
+        say("  nothing changes: no pod runs there.");
+    }
+    for app in &status.apps {
+        let AppOutlook { kind, namespace, name, outcome, pods, remaining, interrupted, lost } = app;
+        let meanwhile = if *interrupted { ", down until its pods have started" } else { "" };
+        say(format!(
+            "  {outcome:<11}{kind} {namespace}/{name}: {remaining} of {pods} pods stay{meanwhile}"
+        ));
+        for pod in lost {
+            let to = pod.to.as_ref().map(|node| format!(" to {node}")).unwrap_or_default();
+            let why = if pod.preempted { " (gives way)" } else { "" };
+            say(format!("             {} {}{to}{why} {}", pod.name, pod.outcome, pod.message));
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use kinds::schema::FieldValidation;
+use kinds::{KindDef, schema::FieldValidation};
 use object::{ApiError, FieldErrors, error::Problem};
 
 use crate::audit::Trail;
@@ -71,6 +71,15 @@ fn misread(function: &str, text: &str, error: &ParseIntError) -> String {
     format!("strconv.{function}: parsing {text:?}: {why}")
 }
 
+/// A value as a field selector writes it.
+fn escape(value: &str) -> String {
+    let escaped = value.chars().flat_map(|c| {
+        let mark = matches!(c, '\\' | ',' | '=').then_some('\\');
+        mark.into_iter().chain([c])
+    });
+    escaped.collect()
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RevisionMatch {
     Exact,
@@ -95,6 +104,22 @@ pub(crate) struct ListOptions {
 }
 
 impl ListOptions {
+    /// As [`Self::read`]; the fields of a computed kind may also be given as parameters of their
+    /// own, as in `?lose=a&lose=b`.
+    pub(crate) fn read_for(def: &KindDef, query: &Query) -> Result<Self, ApiError> {
+        let mut options = Self::read(query)?;
+        if def.computed {
+            let given = def.fields.iter().filter_map(|name| {
+                let values: Vec<String> = query.all(name).map(escape).collect();
+                // A comma within a value is escaped, too.
+                (!values.is_empty()).then(|| format!("{name}={}", values.join("\\,")))
+            });
+            let terms: Vec<String> = options.fields.take().into_iter().chain(given).collect();
+            options.fields = (!terms.is_empty()).then(|| terms.join(","));
+        }
+        Ok(options)
+    }
+
     pub(crate) fn read(query: &Query) -> Result<Self, ApiError> {
         let mut errors = FieldErrors::default();
         let watch = query.flag("watch");

@@ -1,6 +1,7 @@
 //! Kinds whose objects are computed when somebody asks, instead of read from the table of objects.
 
 mod audit_events;
+mod foresight;
 mod metrics;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -50,5 +51,6 @@ pub(crate) type Sources = BTreeMap<KindName, Arc<dyn Source>>;
 pub(crate) fn own(store: &Arc<dyn Store>, tunnels: &Tunnels) -> Sources {
     let events: Arc<dyn Source> = Arc::new(AuditEvents::new(store.clone()));
     let metrics = metrics::sources(store, tunnels);
-    metrics.into_iter().chain([(AuditEvents::kind(), events)]).collect()
+    let foresight = foresight::sources(store);
+    metrics.into_iter().chain(foresight).chain([(AuditEvents::kind(), events)]).collect()
 }

@@ -57,6 +57,7 @@ pub mod node_metrics;
 pub mod node_port;
 pub mod persistent_volume;
 pub mod persistent_volume_claim;
+pub mod placement;
 pub mod pod;
 pub mod pod_certificate_request;
 pub mod pod_disruption_budget;
@@ -92,6 +93,7 @@ pub mod validating_admission_policy_binding;
 pub mod validating_webhook_configuration;
 pub mod volume_attachment;
 pub mod volume_attributes_class;
+pub mod what_if;
 
 pub use custom::CustomKind;
 pub use kind::{
@@ -192,8 +194,10 @@ kinds! {
     audit_event::AuditEvent,
     host::Host,
     node_port::NodePort,
+    placement::Placement,
     session::Session,
-    user::User;
+    user::User,
+    what_if::WhatIf;
     event_v1::EventV1,
     horizontal_pod_autoscaler_v1::HorizontalPodAutoscalerV1,
 }

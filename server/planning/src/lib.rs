@@ -32,6 +32,7 @@ pub mod storage;
 pub mod taints;
 #[cfg(test)]
 mod testing;
+pub mod what_if;
 pub mod world;
 
 pub use controllers::CONTROLLERS;

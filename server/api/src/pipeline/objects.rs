@@ -63,7 +63,7 @@ impl Api {
         target: &Target,
     ) -> Result<Answer, ApiError> {
         let view = incoming.view()?;
-        let page = self.list(target, &ListOptions::read(&incoming.query)?).await?;
+        let page = self.list(target, &ListOptions::read_for(&target.def, &incoming.query)?).await?;
         let page = self.page_in_version(target, page).await?;
         if view.wanted == Wanted::default() && listing::is_large(&page) {
             let members = listing::accepts_gzip(incoming.headers).then(|| self.members.clone());

@@ -15,6 +15,7 @@ mod custom_resources;
 mod definitions;
 mod dialing;
 mod fairness;
+mod foresight;
 mod harness;
 mod in_process;
 mod limits;

@@ -227,7 +227,8 @@ fn check_rules(table: &Table) {
             let own = what.starts_with("roles.") || what.starts_with("rolebindings.");
             assert!(!has("admin") || own, "{line}: admin goes beyond the namespace");
         }
-        if what.contains("longshore.dev") && !of_all {
+        let of_namespace = what.starts_with("placements.");
+        if what.contains("longshore.dev") && !of_all && !of_namespace {
             assert!(!has("admin"), "{line}: hosts and users are of the cluster");
         }
         let cluster =

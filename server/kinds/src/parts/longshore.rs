@@ -7,6 +7,11 @@ pub(crate) const GROUP: &str = "longshore.dev";
 /// Kubernetes' own types are: `apiVersion` and `kind` first, absent parts left out.
 macro_rules! object {
     ($(#[$doc:meta])* $name:ident, $plural:literal, $spec:ty $(, $status:ty)?) => {
+        $crate::parts::longshore::object! {
+            $(#[$doc])* $name, $plural, $spec $(, $status)?; ClusterResourceScope
+        }
+    };
+    ($(#[$doc:meta])* $name:ident, $plural:literal, $spec:ty $(, $status:ty)?; $scope:ident) => {
         $(#[$doc])*
         #[derive(Clone, Debug, Default, PartialEq, serde::Deserialize, schemars::JsonSchema)]
         #[serde(rename_all = "camelCase")]
@@ -26,7 +31,7 @@ macro_rules! object {
             const KIND: &'static str = stringify!($name);
             const VERSION: &'static str = "v1";
             const URL_PATH_SEGMENT: &'static str = $plural;
-            type Scope = k8s_openapi::ClusterResourceScope;
+            type Scope = k8s_openapi::$scope;
         }
 
         impl k8s_openapi::Metadata for $name {

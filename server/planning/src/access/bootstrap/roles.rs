@@ -35,6 +35,7 @@ pub(super) const VIEW: &[Line] = &[
     ("resource.k8s.io", "resourceclaims resourceclaims/status resourceclaimtemplates", READ),
     // What `kubectl top` shows.
     ("metrics.k8s.io", "nodes pods", READ),
+    ("longshore.dev", "placements", READ),
 ];
 
 pub(super) const EDIT: &[Line] = &[
