@@ -1,6 +1,15 @@
 //! The control plane of one server copy: store, API, HTTP, engine.
 
-use std::{fs, net::IpAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    net::IpAddr,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::Context;
 use api::{Api, Bound, Grant, Settings};
@@ -86,12 +95,14 @@ impl ControlPlane {
         let hosts = Hosts::new(api.clone(), &ca_pem, &advertised);
         let effects = Effects { hosts, authority: authority.clone() };
         let client = api.client_as(User::new("system:longshore-engine", &[MASTERS]));
+        let counters = Arc::new(Counters::default());
+        publish(&api, &counters);
         let (stop_engine, stopped) = oneshot::channel();
         let engine = tokio::spawn(engine::run(
             client,
             Arc::new(StoreLeases::new(store)),
             Arc::new(effects),
-            Arc::new(Counters::default()),
+            counters,
             async { drop(stopped.await) },
         ));
         Ok(Self { api, http, engine, stop_engine })
@@ -126,6 +137,24 @@ pub fn advertised(listen: &Listen) -> String {
 }
 
 /// The first address of this machine that is not loopback.
+/// Shows what the engine counts: a key that is planned again and again is seen here.
+fn publish(api: &Api, counters: &Arc<Counters>) {
+    type Counted = fn(&Counters) -> &AtomicU64;
+    let counted: [(&str, &str, Counted); 4] = [
+        ("longshore_engine_rounds", "Plans that were made", |c| &c.rounds),
+        ("longshore_engine_actions", "Actions that were carried out", |c| &c.actions),
+        ("longshore_engine_failures", "Actions that were refused", |c| &c.failures),
+        ("longshore_engine_stale", "Rounds that a newer state made void", |c| &c.stale),
+    ];
+    for (name, help, counter) in counted {
+        let counters = counters.clone();
+        api.publish_counter(name, help, move || counter(&counters).load(Ordering::Relaxed));
+    }
+    let (name, help) = ("longshore_engine_lag_milliseconds", "How far plans are behind");
+    let counters = counters.clone();
+    api.publish_gauge(name, help, move || counters.lag_ms.load(Ordering::Relaxed));
+}
+
 fn first_address() -> Option<IpAddr> {
     let addresses = nix::ifaddrs::getifaddrs().ok()?;
     let mut found = addresses.filter_map(|interface| {

@@ -48,13 +48,22 @@ struct Answered {
     code: String,
 }
 
+/// A number of another room.
+pub(crate) struct Published {
+    name: &'static str,
+    help: &'static str,
+    /// Whether it only grows.
+    is_counter: bool,
+    read: Read,
+}
+
 pub(crate) struct Metrics {
     registry: Registry,
     requests: Family<Answered, Counter>,
     durations: Family<Asked, Histogram>,
     inflight: Gauge,
     streams: Gauge,
-    published: Mutex<Vec<(&'static str, &'static str, Read)>>,
+    published: Mutex<Vec<Published>>,
 }
 
 impl Default for Metrics {
@@ -144,9 +153,8 @@ impl Metrics {
         chunks.boxed()
     }
 
-    /// Shows a number of another room, which only grows.
-    pub(crate) fn publish(&self, name: &'static str, help: &'static str, read: Read) {
-        self.published.lock().unwrap_or_else(PoisonError::into_inner).push((name, help, read));
+    pub(crate) fn publish(&self, published: Published) {
+        self.published.lock().unwrap_or_else(PoisonError::into_inner).push(published);
     }
 
     /// Everything as text; `gauges` are read by the caller.
@@ -158,9 +166,11 @@ impl Metrics {
             writeln!(out, "# HELP {name} {help}.\n# TYPE {name} gauge\n{name} {value}")
                 .map_err(failed)?;
         }
-        for (name, help, read) in &*self.published.lock().unwrap_or_else(PoisonError::into_inner) {
+        for one in &*self.published.lock().unwrap_or_else(PoisonError::into_inner) {
+            let Published { name, help, is_counter, read } = one;
+            let (sort, end) = if *is_counter { ("counter", "_total") } else { ("gauge", "") };
             let value = read();
-            writeln!(out, "# HELP {name} {help}.\n# TYPE {name} counter\n{name}_total {value}")
+            writeln!(out, "# HELP {name} {help}.\n# TYPE {name} {sort}\n{name}{end} {value}")
                 .map_err(failed)?;
         }
         encode_eof(&mut out).map_err(failed)?;
@@ -204,7 +214,19 @@ impl crate::Api {
         help: &'static str,
         read: impl Fn() -> u64 + Send + Sync + 'static,
     ) {
-        self.metrics.publish(name, help, Box::new(read));
+        let read = Box::new(read);
+        self.metrics.publish(Published { name, help, is_counter: true, read });
+    }
+
+    /// Shows a number of another room that rises and falls in `/metrics`.
+    pub fn publish_gauge(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        read: impl Fn() -> u64 + Send + Sync + 'static,
+    ) {
+        let read = Box::new(read);
+        self.metrics.publish(Published { name, help, is_counter: false, read });
     }
 
     pub(crate) fn render_metrics(&self) -> Result<String, ApiError> {

@@ -187,6 +187,11 @@ impl Core {
         self.queue.due_at().into_iter().chain(self.scheduler.wake_at()).min()
     }
 
+    /// For how long the work that waits longest has been due.
+    pub fn lag(&self, now: Now) -> Duration {
+        self.queue.due_at().map_or(Duration::ZERO, |due| now.since_start.saturating_sub(due))
+    }
+
     fn schedule(&mut self, now: Now) -> Option<Job> {
         let decision = self.scheduler.next(now.since_start)?;
         Counters::add(&self.counters.rounds, 1);

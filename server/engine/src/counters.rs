@@ -12,6 +12,8 @@ pub struct Counters {
     pub failures: AtomicU64,
     /// Rounds that a newer state of the world made void.
     pub stale: AtomicU64,
+    /// For how many milliseconds the key that waits longest has been due: how far plans are behind.
+    pub lag_ms: AtomicU64,
 }
 
 impl Counters {

@@ -1,6 +1,12 @@
 //! The engine with its senses: reflectors, a clock, a lease.
 
-use std::{collections::BTreeSet, future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    future::Future,
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use client::{Client, Fence, Reflector, Selection};
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
@@ -73,6 +79,7 @@ struct Active<'e, R> {
     kinds: Arc<Registry>,
     reflector: Reflector,
     executor: &'e Executor,
+    counters: Arc<Counters>,
     running: FuturesUnordered<R>,
     started: Instant,
 }
@@ -80,10 +87,11 @@ struct Active<'e, R> {
 impl<'e> Active<'e, futures::future::BoxFuture<'e, (Job, Outcome)>> {
     fn start(client: &Arc<dyn Client>, executor: &'e Executor, counters: Arc<Counters>) -> Self {
         Self {
-            core: Core::new(planning::CONTROLLERS, watched(), counters),
+            core: Core::new(planning::CONTROLLERS, watched(), counters.clone()),
             kinds: Registry::builtin().clone(),
             reflector: Reflector::start(client, watched().map(|kind| (kind, Selection::default()))),
             executor,
+            counters,
             running: FuturesUnordered::new(),
             started: Instant::now(),
         }
@@ -96,6 +104,8 @@ impl<'e> Active<'e, futures::future::BoxFuture<'e, (Job, Outcome)>> {
     async fn run(&mut self) {
         loop {
             let is_busy = self.give_out();
+            let lag = self.core.lag(self.now()).as_millis();
+            self.counters.lag_ms.store(u64::try_from(lag).unwrap_or(u64::MAX), Ordering::Relaxed);
             let wake_at = match self.core.wake_at() {
                 Some(_) if is_busy => None,
                 Some(at) => Some(self.started + at),

@@ -54,7 +54,10 @@ async fn the_loss_of_hosts_is_foreseen() {
         all["items"].as_array().unwrap().iter().map(|item| &item["metadata"]["name"]).collect();
     assert_eq!(names, [&json!("a"), &json!("b"), &json!("c")]);
     let (code, status) = api.ask("GET", &format!("{WHAT_IF}?lose=nowhere"), Value::Null).await;
-    assert_eq!((code, &status["message"]), (404, &json!("hosts.longshore.dev \"nowhere\" not found")));
+    assert_eq!(
+        (code, &status["message"]),
+        (404, &json!("hosts.longshore.dev \"nowhere\" not found"))
+    );
     // Nothing of it has happened.
     assert_eq!(api.get(&format!("{PODS}/one")).await["spec"]["nodeName"], "a");
 }
