@@ -3,10 +3,10 @@
 //! turns. What a client does is in `load`; the two servers are `platform` and `etcd`.
 
 mod etcd;
-mod latency;
+pub(crate) mod latency;
 mod lists;
 mod load;
-mod platform;
+pub(crate) mod platform;
 mod pods;
 mod watches;
 mod wire;

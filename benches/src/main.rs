@@ -3,6 +3,7 @@
 
 mod api;
 mod footprint;
+mod hollow;
 mod process;
 
 fn main() -> anyhow::Result<()> {
@@ -11,6 +12,9 @@ fn main() -> anyhow::Result<()> {
     println!("commit {}", commit());
     if runs("api") {
         api::run()?;
+    }
+    if runs("hollow") {
+        hollow::run()?;
     }
     if runs("footprint") {
         footprint::run();

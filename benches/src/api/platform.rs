@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
@@ -54,17 +54,7 @@ impl Platform {
         std::fs::create_dir_all(&folder)?;
         let postgres = EmbeddedPostgres::start(&folder.join("postgres")).await?;
         let data = folder.join("data");
-        let log = File::create(folder.join("server.log"))?;
-        let server = Command::new(tests::binary())
-            .args(["server", "--api", API, "--dashboard", DASHBOARD, "--data"])
-            .arg(&data)
-            .env("DATABASE_URL", postgres.url())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .context("the server can not be run")?;
-        let server = Server(server);
+        let server = run_server(&folder, &postgres)?;
         let (tls, token) = credentials(&data.join("kubeconfig")).await?;
         let platform = Self { server, postgres, folder, tls, token };
         for _ in 0..300 {
@@ -108,6 +98,27 @@ impl Platform {
         own.into_iter().filter(is_postgres).collect()
     }
 
+    /// Ends the server and starts it again: how long until its controllers have looked at everything.
+    pub async fn restart(&mut self) -> Result<Duration> {
+        let pid = self.server.0.id().to_string();
+        Command::new("kill").args(["-INT", &pid]).status()?;
+        self.server.0.wait()?;
+        let started = Instant::now();
+        self.server = run_server(&self.folder, &self.postgres)?;
+        while started.elapsed() < Duration::from_secs(120) {
+            if let Ok(client) = self.client(1).await
+                && let Ok(answer) = client.ask(Method::GET, "/metrics", Bytes::new()).await
+                && let text = String::from_utf8_lossy(&answer.body)
+                && number(&text, "longshore_engine_rounds_total").is_some_and(|rounds| rounds > 0)
+                && number(&text, "longshore_engine_lag_milliseconds").is_some_and(|lag| lag < 20)
+            {
+                return Ok(started.elapsed());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        anyhow::bail!("the controllers were not through after two minutes")
+    }
+
     pub async fn stop(mut self) -> Result<()> {
         let pid = self.server.0.id().to_string();
         Command::new("kill").args(["-INT", &pid]).status()?;
@@ -116,6 +127,26 @@ impl Platform {
         std::fs::remove_dir_all(&self.folder)?;
         Ok(())
     }
+}
+
+fn run_server(folder: &Path, postgres: &EmbeddedPostgres) -> Result<Server> {
+    let log = File::options().create(true).append(true).open(folder.join("server.log"))?;
+    let server = Command::new(tests::binary())
+        .args(["server", "--api", API, "--dashboard", DASHBOARD, "--data"])
+        .arg(folder.join("data"))
+        .env("DATABASE_URL", postgres.url())
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn()
+        .context("the server can not be run")?;
+    Ok(Server(server))
+}
+
+/// The value of a metric that has no labels.
+fn number(metrics: &str, name: &str) -> Option<u64> {
+    let line = metrics.lines().find(|line| line.split(' ').next() == Some(name))?;
+    line.split(' ').nth(1)?.parse().ok()
 }
 
 /// Waits until the server has written its kubeconfig.
