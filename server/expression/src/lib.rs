@@ -40,6 +40,7 @@
 //!   cheap to copy: convert an object once for all its rules.
 //! - [`Variables`] hold the values and the [`Budget`], which all programs that are evaluated with
 //!   them share: one object or request, one `Variables`.
+//! - [`Program::cost_max`] says what an expression can cost by its schema, before there is an object.
 //! - [`CompileError`] and [`EvaluationError`] are worded for users; the caller adds the field.
 
 mod authorizer;
@@ -47,6 +48,7 @@ mod budget;
 mod compile;
 mod equality;
 mod error;
+mod estimate;
 mod evaluate;
 mod functions;
 mod json;
@@ -60,6 +62,7 @@ pub use authorizer::{Authorizer, Decision, Question};
 pub use budget::Budget;
 pub use compile::{Environment, Program};
 pub use error::{CompileError, EvaluationError, Issue};
+pub use estimate::{occurrences_max, stated_max};
 pub use evaluate::Variables;
 pub use names::escape;
 pub use opaque::Opaque;

@@ -394,6 +394,50 @@ async fn refuses_definitions_that_are_not_structural() {
     );
 }
 
+#[tokio::test]
+async fn refuses_rules_that_could_cost_too_much() {
+    let api = Harness::start().await;
+    let define = async |properties: Value, at: Value| {
+        let mut one = version("v1", true);
+        one.as_object_mut()
+            .unwrap()
+            .retain(|name, _| ["name", "served", "storage"].contains(&name.as_str()));
+        let mut schema = json!({"type": "object", "properties": {"spec": {
+            "type": "object", "properties": properties}}});
+        schema["properties"]["spec"]["x-kubernetes-validations"] = at;
+        one["schema"] = json!({"openAPIV3Schema": schema});
+        let path = format!("{DEFINITIONS}?dryRun=All");
+        api.ask("POST", &path, definition(json!([one]))).await
+    };
+    let text = json!({"type": "string"});
+    let free = json!({"names": {"type": "array", "items": text}});
+    let twice = json!([{"rule": "self.names.all(x, self.names.exists_one(y, x == y))"}]);
+    let (code, refused) = define(free.clone(), twice.clone()).await;
+    let cause = &refused["details"]["causes"][0];
+    let rule =
+        "spec.versions[0].schema.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule";
+    assert_eq!((code, &cause["field"]), (422, &json!(rule)), "{refused}");
+    assert_eq!(
+        cause["message"],
+        "Forbidden: estimated rule cost exceeds budget by factor of more than 100x (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)"
+    );
+    let total = &refused["details"]["causes"][1];
+    assert_eq!(total["field"], "spec.versions[0].schema.openAPIV3Schema");
+    assert!(total["message"].as_str().unwrap().starts_with("Forbidden: x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema exceeds budget by factor of more than 100x"));
+    // What is bounded, or goes through its list once, is taken.
+    let short = json!({"names": {"type": "array", "maxItems": 100, "items": text}});
+    assert_eq!(define(short, twice).await.0, 201);
+    let once = json!([{"rule": "self.names.all(x, x != '')"}]);
+    let (code, made) = define(free, once).await;
+    assert_eq!(code, 201, "{made}");
+    // A rule of each of many items counts as often as they can be.
+    let pattern =
+        json!({"type": "string", "x-kubernetes-validations": [{"rule": "self.matches('a+')"}]});
+    let (code, refused) =
+        define(json!({"names": {"type": "array", "items": pattern}}), json!([])).await;
+    assert_eq!(code, 422, "{refused}");
+}
+
 /// Conformance: [sig-api-machinery] CustomResourceDefinition resources [Privileged:ClusterAdmin]
 /// should include custom resource definition resources in discovery documents [Conformance]
 #[tokio::test]

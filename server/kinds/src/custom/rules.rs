@@ -3,7 +3,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use expression::{Environment, EvaluationError, Program, Type, Value as Cel, Variables};
+use expression::{
+    Environment, EvaluationError, Program, Type, Value as Cel, Variables, occurrences_max,
+    stated_max,
+};
 use object::{FieldErrors, error::Problem, schema::ListKind};
 use serde_json::Value;
 
@@ -39,44 +42,109 @@ struct Rule {
 /// Something of a schema that is no rule.
 pub(crate) struct Fault {
     pub(crate) path: String,
-    pub(crate) value: Option<String>,
+    pub(crate) problem: Problem,
     pub(crate) detail: String,
 }
+
+/// What a rule, and all rules of a schema together, may cost by what the schema allows.
+const RULE_COST_MAX: u64 = 10_000_000;
+const SCHEMA_COST_MAX: u64 = 100_000_000;
 
 const KEY: &str = "x-kubernetes-validations";
 const REASONS: [&str; 4] =
     ["FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired"];
 
-/// Compiles the rules of a schema; `None` if it states none. What can not be compiled is told with
-/// its path below `at`.
+/// Compiles the rules of a schema; `None` if it states none. What can not be compiled, or could cost
+/// too much, is told with its path below `at`.
 pub(crate) fn compile(schema: &Value, at: &str, faults: &mut Vec<Fault>) -> Option<Rules> {
-    read(schema, at, true, faults)
+    let mut reader = Reader { faults, cost: 0 };
+    let rules = reader.read(schema, at, true, Some(1));
+    let cost = reader.cost;
+    if cost > SCHEMA_COST_MAX {
+        let what = "x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema";
+        let detail = too_costly(what, cost, SCHEMA_COST_MAX);
+        faults.push(Fault { path: at.to_owned(), problem: Problem::Forbidden, detail });
+    }
+    rules
 }
 
-fn read(schema: &Value, at: &str, is_root: bool, faults: &mut Vec<Fault>) -> Option<Rules> {
-    if !schema.is_object() {
-        return None;
+struct Reader<'f> {
+    faults: &'f mut Vec<Fault>,
+    /// What all rules can cost together.
+    cost: u64,
+}
+
+impl Reader<'_> {
+    /// `count` is how many values of the schema an object can hold, if there is a bound.
+    fn read(
+        &mut self,
+        schema: &Value,
+        at: &str,
+        is_root: bool,
+        count: Option<u64>,
+    ) -> Option<Rules> {
+        if !schema.is_object() {
+            return None;
+        }
+        let mut fields = BTreeMap::new();
+        for (name, child) in schema["properties"].as_object().into_iter().flatten() {
+            let below = self.read(child, &format!("{at}.properties[{name}]"), false, count);
+            fields.extend(below.map(|rules| (name.clone(), rules)));
+        }
+        let inner = count.zip(stated_max(schema)).map(|(all, each)| all.saturating_mul(each));
+        let values = &schema["additionalProperties"];
+        let values = self.read(values, &format!("{at}.additionalProperties"), false, inner);
+        let items = self.read(&schema["items"], &format!("{at}.items"), false, inner);
+        let items = items.map(|rules| (Box::new(rules), list_kind(schema)));
+        let stated = schema[KEY].as_array().map_or(&[] as &[Value], Vec::as_slice);
+        if stated.is_empty() && fields.is_empty() && values.is_none() && items.is_none() {
+            return None;
+        }
+        let value = Type::from_openapi(schema, is_root).unwrap_or(Type::Dyn);
+        let count = count.unwrap_or_else(|| occurrences_max(schema));
+        let rules = stated.iter().enumerate().filter_map(|(index, rule)| {
+            let at = format!("{at}.{KEY}[{index}]");
+            let rule = read_rule(rule, &value, &at, self.faults)?;
+            self.weigh(&rule, schema, count, &at);
+            Some(rule)
+        });
+        let rules = rules.collect();
+        let ty = schema["type"].as_str().unwrap_or_default().to_owned();
+        Some(Rules { ty, value, rules, fields, values: values.map(Box::new), items })
     }
-    let mut fields = BTreeMap::new();
-    for (name, child) in schema["properties"].as_object().into_iter().flatten() {
-        let below = read(child, &format!("{at}.properties[{name}]"), false, faults);
-        fields.extend(below.map(|rules| (name.clone(), rules)));
+
+    /// Refuses what the schema lets cost too much.
+    fn weigh(&mut self, rule: &Rule, schema: &Value, count: u64, at: &str) {
+        let mut weigh = |program: &Program, field: &str, what: &str| {
+            let cost = program.cost_max(schema).saturating_mul(count);
+            if cost > RULE_COST_MAX {
+                let detail = too_costly(what, cost, RULE_COST_MAX);
+                let path = format!("{at}.{field}");
+                self.faults.push(Fault { path, problem: Problem::Forbidden, detail });
+            }
+            cost
+        };
+        let mut cost = weigh(&rule.program, "rule", "estimated rule cost");
+        if let Some(program) = &rule.message_program {
+            let said = weigh(program, "messageExpression", "estimated messageExpression cost");
+            cost = cost.saturating_add(said);
+        }
+        self.cost = self.cost.saturating_add(cost);
     }
-    let values = &schema["additionalProperties"];
-    let values = read(values, &format!("{at}.additionalProperties"), false, faults).map(Box::new);
-    let items = read(&schema["items"], &format!("{at}.items"), false, faults);
-    let items = items.map(|rules| (Box::new(rules), list_kind(schema)));
-    let stated = schema[KEY].as_array().map_or(&[] as &[Value], Vec::as_slice);
-    if stated.is_empty() && fields.is_empty() && values.is_none() && items.is_none() {
-        return None;
-    }
-    let value = Type::from_openapi(schema, is_root).unwrap_or(Type::Dyn);
-    let rules = stated.iter().enumerate().filter_map(|(index, rule)| {
-        read_rule(rule, &value, &format!("{at}.{KEY}[{index}]"), faults)
-    });
-    let rules = rules.collect();
-    let ty = schema["type"].as_str().unwrap_or_default().to_owned();
-    Some(Rules { ty, value, rules, fields, values, items })
+}
+
+/// How far a cost is beyond its bound, and what to do about it.
+fn too_costly(what: &str, cost: u64, max: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "a factor that is shown with one digit")]
+    let factor = cost as f64 / max as f64;
+    let factor = match factor {
+        factor if factor > 100.0 => "more than 100x".to_owned(),
+        factor if factor < 1.5 => format!("{factor:.6}x"),
+        factor => format!("{factor:.1}x"),
+    };
+    format!(
+        "{what} exceeds budget by factor of {factor} (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)"
+    )
 }
 
 fn list_kind(schema: &Value) -> ListKind {
@@ -92,7 +160,8 @@ fn read_rule(rule: &Value, own: &Type, at: &str, faults: &mut Vec<Fault>) -> Opt
     let text = |field: &str| rule[field].as_str().unwrap_or_default().to_owned();
     let source = text("rule");
     let mut fault = |field: &str, value: Option<String>, detail: String| {
-        faults.push(Fault { path: format!("{at}.{field}"), value, detail });
+        let problem = value.map_or(Problem::Required, |value| Problem::Invalid(value.into()));
+        faults.push(Fault { path: format!("{at}.{field}"), problem, detail });
     };
     if source.trim().is_empty() {
         fault("rule", None, "rule is not specified".to_owned());

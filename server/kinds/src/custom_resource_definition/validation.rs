@@ -107,10 +107,7 @@ fn validate_version(
             let mut faults = Vec::new();
             compile_rules(&check::shown(own), &path, &mut faults);
             for fault in faults {
-                match fault.value {
-                    Some(value) => errors.invalid(fault.path, value, fault.detail),
-                    None => errors.required(fault.path, fault.detail),
-                }
+                errors.push(fault.path, fault.problem, fault.detail);
             }
         }
     }
