@@ -1,7 +1,11 @@
 //! Lists and watches: pages, selectors, shapes, and what a watcher is told.
 
-use crate::harness::Harness;
+use std::sync::Arc;
+
 use serde_json::{Value, json};
+use store::{Limits, Memory};
+
+use crate::harness::Harness;
 
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
@@ -148,4 +152,49 @@ async fn a_revision_from_the_future_is_told_in_the_stream() {
     let mut lines = api.watch(&format!("{MAPS}?watch=true&resourceVersion=99999")).await;
     let error = lines.next().await;
     assert_eq!((&error["type"], &error["object"]["code"]), (&json!("ERROR"), &json!(504)));
+}
+
+/// A watcher takes what the store keeps for all of them as it reads: for one that does not, nothing
+/// is put aside.
+#[tokio::test]
+async fn a_watcher_that_does_not_read_is_ended_and_resumes() {
+    const KEPT: usize = 50;
+    let limits = Limits { log_count_max: KEPT, ..Limits::default() };
+    let api = Harness::start_over(Arc::new(Memory::new(limits))).await;
+    let maps = "/api/v1/namespaces/default/configmaps";
+    let (code, _) = api.ask("POST", maps, json!({"metadata": {"name": "a"}})).await;
+    assert_eq!(code, 201);
+    let revision = |object: &Value| -> u64 {
+        object["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap()
+    };
+    let start = revision(&api.get(maps).await);
+    let mut slow = api.watch(&format!("{maps}?watch=1&resourceVersion={start}")).await;
+    let key = object::Key::new("configmaps", "default", "a");
+    let body = "x".repeat(1024);
+    let mut bodies = Vec::new();
+    for number in 0..10 * KEPT {
+        let patch = json!({"data": {"body": format!("{number} {body}")}});
+        let path = format!("{maps}/a");
+        let media = "application/merge-patch+json";
+        assert_eq!(api.ask_as("PATCH", &path, media, patch).await.0, 200);
+        bodies.push(api.store.get(&key).unwrap().body.clone());
+    }
+    // It has read nothing, and yet only as many bodies are held as the log has.
+    let held = bodies.iter().filter(|body| !body.is_unique()).count();
+    assert!((1..=KEPT + 1).contains(&held), "{held} of {} are held", bodies.len());
+    let mut seen = 0;
+    let error = loop {
+        let event = slow.next().await;
+        if event["type"] == "ERROR" {
+            break event["object"].clone();
+        }
+        seen += 1;
+    };
+    assert_eq!((&error["code"], &error["reason"]), (&json!(410), &json!("Expired")), "{error}");
+    assert!(seen <= KEPT, "{seen} were kept for it");
+    // It lists anew and goes on from there.
+    let now = revision(&api.get(maps).await);
+    let mut again = api.watch(&format!("{maps}?watch=1&resourceVersion={now}")).await;
+    api.ask("DELETE", &format!("{maps}/a"), Value::Null).await;
+    assert_eq!(again.next().await["type"], "DELETED");
 }
