@@ -113,6 +113,25 @@ fn runs_and_exposes(desk: &Desk<'_>) {
         "get svc by-pod -o jsonpath='{.spec.selector.x} {.spec.ports[0].targetPort}'",
         &["y 80"],
     );
+    exposes_a_controller(desk);
     let token = desk.run("create token robot --duration=20m --audience=me").ok();
     assert_eq!(token.trim().split('.').count(), 3, "{token}");
+}
+
+/// Conformance: [sig-cli] Kubectl client Kubectl expose should create services for rc [Conformance]
+fn exposes_a_controller(desk: &Desk<'_>) {
+    desk.apply(
+        "apiVersion: v1\nkind: ReplicationController\nmetadata: {name: primary}\nspec:\n  replicas: 0\n  selector: {app: agnhost}\n  template:\n    metadata: {labels: {app: agnhost}}\n    spec: {containers: [{name: c, image: 'busybox:1'}]}\n",
+    );
+    desk.shows("expose rc primary --name=rm2 --port=1234 --target-port=6379", &["exposed"]);
+    desk.shows("expose service rm2 --name=rm3 --port=2345 --target-port=6379", &["exposed"]);
+    for (name, port) in [("rm2", 1234), ("rm3", 2345)] {
+        let seen = format!("agnhost {port} 6379");
+        desk.shows(
+            &format!(
+                "get svc {name} -o jsonpath='{{.spec.selector.app}} {{.spec.ports[0].port}} {{.spec.ports[0].targetPort}}'"
+            ),
+            &[&seen],
+        );
+    }
 }

@@ -139,6 +139,43 @@ async fn garbage_collector_orphans_pods_created_by_rc_when_asked() {
     }
 }
 
+/// Conformance: [sig-cli] Kubectl client Update Demo should create and stop a replication controller [Conformance]
+#[tokio::test]
+async fn a_replication_controller_is_created_and_stopped() {
+    let bench = Bench::start().await;
+    running_controller(&bench, 2).await;
+    bench
+        .until(CONTROLLERS, |all| all.values().all(|one| one["status"]["readyReplicas"] == 2))
+        .await;
+    // As `kubectl delete --grace-period=0 --force` does.
+    bench.delete_with(&simpletest(), "Background").await;
+    for kind in [CONTROLLERS, "pods"] {
+        bench.until(kind, |all| all.is_empty()).await;
+    }
+}
+
+/// Conformance: [sig-cli] Kubectl client Update Demo should scale a replication controller [Conformance]
+#[tokio::test]
+async fn a_replication_controller_is_scaled() {
+    let bench = Bench::start().await;
+    running_controller(&bench, 2).await;
+    for replicas in [1_usize, 2] {
+        let patch = json!({"spec": {"replicas": replicas}});
+        bench.patch(&simpletest(), "scale", patch).await;
+        bench
+            .until("pods", |all| {
+                let running = |pod: &&Value| pod["status"]["phase"] == "Running";
+                all.len() == replicas && all.values().filter(running).count() == replicas
+            })
+            .await;
+        bench
+            .until(CONTROLLERS, |all| {
+                all.values().all(|one| one["status"]["readyReplicas"] == replicas)
+            })
+            .await;
+    }
+}
+
 /// Conformance: [sig-api-machinery] Garbage collector should not be blocked by dependency circle [Conformance]
 #[tokio::test]
 async fn garbage_collector_is_not_blocked_by_dependency_circle() {
