@@ -124,6 +124,25 @@ fn every_controller_stands_in_the_list() {
 }
 
 #[test]
+fn every_kind_stands_in_the_list_once() {
+    let folder = "server/kinds/src/";
+    let lib = fs::read_to_string(root().join(folder).join("lib.rs")).unwrap();
+    let list = lib.split("\nkinds! {").nth(1).and_then(|rest| rest.split("\n}").next()).unwrap();
+    let declares = |text: &str| text.contains(" Kind for ") || text.contains(" Version for ");
+    let mut seen = 0;
+    for (file, _) in sources().iter().filter(|(_, text)| declares(text)) {
+        let name = file.strip_prefix(folder).and_then(|rest| rest.strip_suffix(".rs"));
+        let Some(name) = name.filter(|name| !name.contains('/')) else { continue };
+        seen += 1;
+        let word = format!("{name}::");
+        let listed = list.lines().filter(|line| line.trim_start().starts_with(&word)).count();
+        assert_eq!(listed, 1, "{name} stands in the list of {folder}lib.rs once");
+    }
+    let words = list.lines().filter(|line| line.contains("::")).count();
+    assert_eq!(words, seen, "each word of the list is a file");
+}
+
+#[test]
 fn nothing_is_left_unfinished() {
     let marks =
         [concat!("FIX", "ME"), concat!("TO", "DO"), concat!("todo", "!("), concat!("X", "XX:")];
