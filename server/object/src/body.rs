@@ -43,9 +43,10 @@ pub fn splice_offset(body: &[u8]) -> Option<usize> {
     body.windows(METADATA.len()).position(|window| window == METADATA).map(|at| at + METADATA.len())
 }
 
-/// Appends the body with its `resourceVersion` to `out`.
+/// Appends the body with its `resourceVersion` to `out`. What was never stored, as the outcome of a
+/// dry run, has revision 0 and shows none.
 pub fn splice_into(out: &mut BytesMut, body: &[u8], revision: u64) {
-    let Some(at) = splice_offset(body) else {
+    let Some(at) = splice_offset(body).filter(|_| revision > 0) else {
         out.extend_from_slice(body);
         return;
     };
@@ -80,6 +81,14 @@ mod tests {
         assert_eq!(shown["metadata"]["resourceVersion"], "42");
         assert_eq!(shown["metadata"]["name"], "a");
         assert_eq!(shown["data"]["metadata"], "x");
+    }
+
+    #[test]
+    fn shows_no_revision_of_what_was_never_stored() {
+        assert_eq!(
+            &splice(br#"{"metadata":{"name":"a"}}"#, 0)[..],
+            br#"{"metadata":{"name":"a"}}"#
+        );
     }
 
     #[test]
