@@ -1,6 +1,7 @@
 //! Kinds whose objects are computed when somebody asks, instead of read from the table of objects.
 
 mod audit_events;
+mod component_statuses;
 mod foresight;
 mod metrics;
 
@@ -13,6 +14,7 @@ use store::Store;
 
 use crate::streams::Tunnels;
 pub(crate) use audit_events::AuditEvents;
+use component_statuses::ComponentStatuses;
 
 /// What is asked for.
 #[derive(Debug)]
@@ -52,5 +54,7 @@ pub(crate) fn own(store: &Arc<dyn Store>, tunnels: &Tunnels) -> Sources {
     let events: Arc<dyn Source> = Arc::new(AuditEvents::new(store.clone()));
     let metrics = metrics::sources(store, tunnels);
     let foresight = foresight::sources(store);
-    metrics.into_iter().chain(foresight).chain([(AuditEvents::kind(), events)]).collect()
+    let components: Arc<dyn Source> = Arc::new(ComponentStatuses::new(store.clone()));
+    let others = [(AuditEvents::kind(), events), (ComponentStatuses::kind(), components)];
+    metrics.into_iter().chain(foresight).chain(others).collect()
 }

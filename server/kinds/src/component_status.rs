@@ -1,5 +1,5 @@
-//! ComponentStatus, which Kubernetes keeps for old clients: nothing is ever stored, so the list is
-//! empty. `/livez` and `/readyz` tell what it told.
+//! ComponentStatus, which Kubernetes keeps for old clients: nothing is ever stored, the API looks
+//! when somebody asks. `/livez` and `/readyz` tell more.
 
 use k8s_openapi::api::core::v1;
 
@@ -11,6 +11,7 @@ impl Kind for ComponentStatus {
     type Object = v1::ComponentStatus;
     const SHORT_NAMES: &'static [&'static str] = &["cs"];
     const VERBS: &'static [Verb] = &[Verb::Get, Verb::List];
+    const COMPUTED: bool = true;
     const COLUMNS: &'static [Column<Self::Object>] = &[
         column("Status", |component, _| {
             match healthy(component).map(|condition| condition.status.as_str()) {
