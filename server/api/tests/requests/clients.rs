@@ -64,6 +64,76 @@ async fn a_finalizer_is_added_where_none_is() {
     assert_eq!(api.ask_as("PATCH", &path, media, patch).await.0, 422);
 }
 
+/// What a dry run makes was never stored: kube-rs' entries send it again as new.
+#[tokio::test]
+async fn a_dry_run_gives_no_revision() {
+    let api = Harness::start().await;
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}});
+    let (code, tried) = api.ask("POST", &format!("{MAPS}?dryRun=All"), map).await;
+    assert_eq!((code, &tried["metadata"]["resourceVersion"]), (201, &Value::Null), "{tried}");
+    assert_eq!(api.ask("POST", MAPS, tried).await.0, 201);
+}
+
+/// Old clients ask for them by name.
+#[tokio::test]
+async fn components_tell_of_themselves() {
+    let api = Harness::start().await;
+    let path = "/api/v1/componentstatuses";
+    let scheduler = api.get(&format!("{path}/scheduler")).await;
+    assert_eq!(scheduler["conditions"][0]["status"], "True", "{scheduler}");
+    let names: Vec<Value> = api.get(path).await["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["metadata"]["name"].clone())
+        .collect();
+    assert_eq!(names, ["controller-manager", "etcd-0", "scheduler"]);
+    assert_eq!(api.ask("GET", &format!("{path}/nope"), Value::Null).await.0, 404);
+}
+
+/// As client-go's `ApplyScale` does.
+#[tokio::test]
+async fn a_scale_is_applied() {
+    let api = Harness::start().await;
+    let web = "/apis/apps/v1/namespaces/default/deployments/web";
+    let deployment = json!({
+        "metadata": {"name": "web"},
+        "spec": {
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": {"metadata": {"labels": {"app": "web"}},
+                "spec": {"containers": [{"name": "c", "image": "x"}]}},
+        },
+    });
+    let (code, made) =
+        api.ask("POST", "/apis/apps/v1/namespaces/default/deployments", deployment).await;
+    assert_eq!(code, 201, "{made}");
+    let apply = async |manager: &str, more: &str, replicas: i64| {
+        let scale = json!({"apiVersion": "autoscaling/v1", "kind": "Scale",
+            "metadata": {"name": "web"}, "spec": {"replicas": replicas}});
+        let path = format!("{web}/scale?fieldManager={manager}{more}");
+        api.ask_as("PATCH", &path, APPLY, scale).await
+    };
+    let (code, scaled) = apply("one", "&force=true", 3).await;
+    assert_eq!(
+        (code, &scaled["kind"], &scaled["spec"]["replicas"]),
+        (200, &json!("Scale"), &json!(3))
+    );
+    let (code, conflict) = apply("two", "", 4).await;
+    assert_eq!(
+        (code, &conflict["details"]["causes"][0]["field"]),
+        (409, &json!(".spec.replicas")),
+        "{conflict}"
+    );
+    assert_eq!(apply("two", "&force=true", 0).await.0, 200);
+    let deployment = api.get(web).await;
+    assert_eq!(deployment["spec"]["replicas"], 0);
+    let entries = deployment["metadata"]["managedFields"].as_array().unwrap();
+    let two = entries.iter().find(|entry| entry["manager"] == "two").unwrap();
+    assert_eq!(two["subresource"], "scale");
+    assert_eq!(two["fieldsV1"], json!({"f:spec": {"f:replicas": {}}}));
+    assert!(!entries.iter().any(|entry| entry["manager"] == "one"));
+}
+
 /// What is applied again changes nothing, though the applied lists lack what the server fills in
 /// (here the version of a field of a projected volume, whose sources are one value).
 #[tokio::test]
