@@ -1,20 +1,27 @@
-//! The official Python client against a server without hosts: typed, dynamic, watches, apply,
-//! custom resources, leader election (tests/clients/python/objects.py).
+//! The official Python client: typed, dynamic, watches, informers, apply, whole files, custom
+//! resources, leader election against a server without hosts; streams on a real engine
+//! (tests/clients/python).
 
 use std::process::Command;
 
-use tests::{ControlPlane, cluster::root, run};
+use tests::{ControlPlane, TestCluster, cluster::root, run};
+
+fn script(mut python: Command, name: &str) {
+    python.arg(root().join("tests/clients/python").join(name)).arg("-v");
+    let output = run(python.env("PYTHONDONTWRITEBYTECODE", "1"), "");
+    assert!(output.code == 0, "{name}: {}{}", output.stdout, output.stderr);
+}
 
 #[test]
 fn the_python_client_works_with_objects() {
     let plane = ControlPlane::start("python");
-    let mut python = Command::new(root().join("target/tools/venv/bin/python"));
-    python
-        .arg(root().join("tests/clients/python/objects.py"))
-        .arg("-v")
-        .env("KUBECONFIG", plane.kubeconfig())
-        .env("HOME", &plane.folder)
-        .env("PYTHONDONTWRITEBYTECODE", "1");
-    let output = run(&mut python, "");
-    assert!(output.code == 0, "{}{}", output.stdout, output.stderr);
+    for name in ["objects.py", "installs.py", "informers.py"] {
+        script(plane.tool("venv/bin/python"), name);
+    }
+}
+
+#[test]
+fn the_python_client_works_with_pods() {
+    let cluster = TestCluster::start("pyth");
+    script(cluster.tool("venv/bin/python"), "pods.py");
 }

@@ -4,6 +4,8 @@ Run by tests/suites/python.rs with KUBECONFIG set; needs no running pod.
 """
 
 import datetime
+import os
+import sys
 import threading
 import time
 import unittest
@@ -157,6 +159,8 @@ class Typed(unittest.TestCase):
         scale = apps.read_namespaced_deployment_scale(name, SPACE)
         self.assertEqual(scale.spec.replicas, 2)
         scale.spec.replicas = 3
+        # Controllers write its status meanwhile.
+        scale.metadata.resource_version = None
         apps.replace_namespaced_deployment_scale(name, SPACE, scale)
         apps.patch_namespaced_deployment_scale(name, SPACE, {"spec": {"replicas": 1}})
         status = apps.read_namespaced_deployment_status(name, SPACE)
@@ -426,4 +430,7 @@ items:
 
 
 if __name__ == "__main__":
-    unittest.main()
+    done = unittest.main(exit=False)
+    sys.stderr.flush()
+    # The threads of candidates for leadership never end, and must not see the interpreter go.
+    os._exit(0 if done.result.wasSuccessful() else 1)
