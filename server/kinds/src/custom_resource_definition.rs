@@ -10,6 +10,8 @@ use serde_json::json;
 
 use crate::{Kind, KindDef, Subresource, custom, registry::Defines};
 
+/// The versions of `ConversionReview` in which a conversion webhook may be asked.
+pub const REVIEW_VERSIONS: [&str; 2] = ["v1", "v1beta1"];
 /// Keeps a definition until the objects of its kind are gone.
 pub const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
 

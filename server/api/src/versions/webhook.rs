@@ -1,13 +1,13 @@
-//! Conversion by the webhook of a definition: `ConversionReview`, version 1.
+//! Conversion by the webhook of a definition: `ConversionReview` in the first version that both know.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::WebhookConversion;
-use kinds::KindDef;
+use kinds::{KindDef, custom_resource_definition::REVIEW_VERSIONS};
 use object::{ApiError, Reason};
 use serde_json::{Value, json};
 
 use crate::Api;
 
-const API_VERSION: &str = "apiextensions.k8s.io/v1";
+const GROUP: &str = "apiextensions.k8s.io";
 const KIND: &str = "ConversionReview";
 
 impl Api {
@@ -26,26 +26,29 @@ impl Api {
         };
         let failed = |error: ApiError| wrong(format!("failed: {}", error.message));
         let uid = uuid::Uuid::new_v4().to_string();
+        let known = webhook.conversion_review_versions.iter();
+        let known = known.map(String::as_str).find(|version| REVIEW_VERSIONS.contains(version));
+        let api_version = format!("{GROUP}/{}", known.unwrap_or("v1"));
         let review = json!({
-            "apiVersion": API_VERSION, "kind": KIND,
+            "apiVersion": api_version, "kind": KIND,
             "request": {"uid": uid, "desiredAPIVersion": to, "objects": objects},
         });
         let client = webhook.client_config.clone().unwrap_or_default();
         let hook = self.hook(&client).map_err(failed)?;
         let mut answer = self.call_hook(&hook, &review).await.map_err(failed)?;
-        let converted =
-            objects_of(&mut answer, &uid).map_err(|why| wrong(format!("failed: {why}")))?;
+        let converted = objects_of(&mut answer, &uid, &api_version)
+            .map_err(|why| wrong(format!("failed: {why}")))?;
         check(converted, &objects, to).map_err(wrong)
     }
 }
 
 /// What the webhook says that the objects are now.
-fn objects_of(answer: &mut Value, uid: &str) -> Result<Vec<Value>, String> {
+fn objects_of(answer: &mut Value, uid: &str, asked: &str) -> Result<Vec<Value>, String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (version, kind) = (text(&answer["apiVersion"]), text(&answer["kind"]));
-    if version != API_VERSION || kind != KIND {
+    if version != asked || kind != KIND {
         return Err(format!(
-            "expected webhook response of {API_VERSION}, Kind={KIND}, got {version}, Kind={kind}"
+            "expected webhook response of {asked}, Kind={KIND}, got {version}, Kind={kind}"
         ));
     }
     let response = &mut answer["response"];

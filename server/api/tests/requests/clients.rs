@@ -1,6 +1,6 @@
 //! What other people's clients rely on without saying so.
 
-use crate::harness::Harness;
+use crate::{definitions::define, harness::Harness};
 use serde_json::{Value, json};
 
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
@@ -89,6 +89,44 @@ async fn components_tell_of_themselves() {
         .collect();
     assert_eq!(names, ["controller-manager", "etcd-0", "scheduler"]);
     assert_eq!(api.ask("GET", &format!("{path}/nope"), Value::Null).await.0, 404);
+}
+
+/// `kubectl apply` sends a strategic patch where one is published; custom resources take none. And
+/// webhooks that convert may know the older review alone, as that of a known storage system.
+#[tokio::test]
+async fn custom_kinds_publish_the_patches_that_they_take() {
+    let api = Harness::start().await;
+    let client = json!({"url": "https://127.0.0.1:1/convert"});
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "things.example.com"},
+        "spec": {
+            "group": "example.com", "scope": "Namespaced",
+            "names": {"plural": "things", "kind": "Thing"},
+            "conversion": {"strategy": "Webhook", "webhook": {
+                "clientConfig": client, "conversionReviewVersions": ["v1beta2", "v1beta1"]}},
+            "versions": [{"name": "v1", "served": true, "storage": true,
+                "schema": {"openAPIV3Schema": {"type": "object"}}}],
+        },
+    });
+    define(&api, definition).await;
+    let patches = async |document: &str, path: &str| {
+        let document = api.get(&format!("/openapi/v3/apis/{document}")).await;
+        let content = &document["paths"][path]["patch"]["requestBody"]["content"];
+        content.as_object().unwrap().keys().cloned().collect::<Vec<_>>()
+    };
+    let custom = "/apis/example.com/v1/namespaces/{namespace}/things/{name}";
+    assert_eq!(
+        patches("example.com/v1", custom).await,
+        [
+            "application/apply-patch+yaml",
+            "application/json-patch+json",
+            "application/merge-patch+json"
+        ]
+    );
+    let built_in = "/apis/apps/v1/namespaces/{namespace}/deployments/{name}";
+    let strategic = "application/strategic-merge-patch+json".to_owned();
+    assert!(patches("apps/v1", built_in).await.contains(&strategic));
 }
 
 /// As client-go's `ApplyScale` does.

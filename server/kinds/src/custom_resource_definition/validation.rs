@@ -4,7 +4,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1;
 use object::{FieldErrors, name};
 use serde_json::{Value, json};
 
-use super::{is_true, names, schema};
+use super::{REVIEW_VERSIONS, is_true, names, schema};
 use crate::{
     custom::{Path, compile_rules},
     parts::check,
@@ -205,7 +205,7 @@ fn validate_conversion(spec: &v1::CustomResourceDefinitionSpec, errors: &mut Fie
                 Some(_) => {}
             }
             let listed = webhook.iter().flat_map(|webhook| &webhook.conversion_review_versions);
-            if !listed.into_iter().any(|version| version == "v1") {
+            if !listed.into_iter().any(|version| REVIEW_VERSIONS.contains(&version.as_str())) {
                 errors.invalid(
                     format!("{AT}.webhook.conversionReviewVersions"),
                     check::shown(&webhook.as_ref().map(|hook| &hook.conversion_review_versions)),

@@ -6,12 +6,9 @@ use super::{meta, parameters, reference};
 
 /// The media types of answers.
 const ANSWERS: [&str; 2] = ["application/json", "application/yaml"];
-const PATCHES: [&str; 4] = [
-    "application/json-patch+json",
-    "application/merge-patch+json",
-    "application/strategic-merge-patch+json",
-    "application/apply-patch+yaml",
-];
+const PATCHES: [&str; 3] =
+    ["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"];
+const STRATEGIC: &str = "application/strategic-merge-patch+json";
 
 /// An operation on objects of one kind.
 pub(super) struct Operation<'a> {
@@ -24,6 +21,8 @@ pub(super) struct Operation<'a> {
     pub gvk: &'a Value,
     /// The definition of what is sent and answered.
     pub definition: &'a str,
+    /// Whether its lists merge by keys. `kubectl apply` goes by what is published here.
+    pub is_strategic: bool,
 }
 
 impl Operation<'_> {
@@ -69,7 +68,11 @@ impl Operation<'_> {
             "post" | "put" => {
                 json!({"content": content(&["*/*"], self.definition), "required": true})
             }
-            "patch" => json!({"content": content(&PATCHES, &meta("Patch")), "required": true}),
+            "patch" => {
+                let mut media_types = PATCHES.to_vec();
+                media_types.extend(self.is_strategic.then_some(STRATEGIC));
+                json!({"content": content(&media_types, &meta("Patch")), "required": true})
+            }
             "delete" | "deletecollection" => {
                 json!({"content": content(&["*/*"], &meta("DeleteOptions"))})
             }

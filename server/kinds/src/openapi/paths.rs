@@ -98,6 +98,7 @@ fn operation(
         tag: &tag,
         gvk: &gvk(group, version, kind),
         definition: &definition,
+        is_strategic: def.custom.is_none(),
     };
     // A stream's POST opens it as its GET does; what is passed on keeps its method.
     let method = match verb {
