@@ -55,6 +55,11 @@ struct Notes {
     rounds: u32,
 }
 
+/// A time that only moves on: since 1970 as long as since the start.
+fn steady(now: Now) -> Timestamp {
+    Timestamp::UNIX_EPOCH.saturating_add(now.since_start).unwrap_or(Timestamp::MAX)
+}
+
 const BARRIER_MAX: Duration = Duration::from_secs(30);
 /// Back-off of refused rounds, and of rounds that a newer state made void.
 const REFUSED_MIN: Duration = Duration::from_millis(100);
@@ -219,6 +224,7 @@ impl Core {
             key,
             world: &self.world,
             now: now.wall,
+            steady: steady(now),
             failures: &notes.failures,
             answers: &notes.answers,
             memory: &notes.memory,

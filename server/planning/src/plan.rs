@@ -13,6 +13,9 @@ pub struct Round<'w> {
     pub key: &'w Key,
     pub world: &'w World,
     pub now: Timestamp,
+    /// A time that only moves on, whoever sets the clock: for pauses, and what is noted in `memory`.
+    /// It says nothing about when something was.
+    pub steady: Timestamp,
     /// What the last round of this key could not do.
     pub failures: &'w [Failure],
     /// What the last round of this key asked for with [`Action::Read`].

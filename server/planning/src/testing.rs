@@ -11,6 +11,7 @@ use crate::{Action, Change, Controller, Failure, Memory, Plan, Round, World};
 pub(crate) struct Lab {
     pub(crate) world: World,
     pub(crate) now: Timestamp,
+    steady: Timestamp,
     revision: u64,
     uids: u64,
     memories: BTreeMap<(&'static str, Key), Memory>,
@@ -18,9 +19,11 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) fn new() -> Self {
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
         Self {
             world: World::default(),
-            now: "2026-01-01T00:00:00Z".parse().unwrap(),
+            now,
+            steady: now,
             revision: 0,
             uids: 0,
             memories: BTreeMap::new(),
@@ -37,6 +40,16 @@ impl Lab {
 
     pub(crate) fn pass(&mut self, seconds: i64) {
         self.now += SignedDuration::from_secs(seconds);
+        self.steady += SignedDuration::from_secs(seconds);
+    }
+
+    /// Somebody sets the clock forward or back.
+    pub(crate) fn set_clock(&mut self, seconds: i64) {
+        self.now += SignedDuration::from_secs(seconds);
+    }
+
+    pub(crate) fn steady(&self) -> Timestamp {
+        self.steady
     }
 
     /// Writes an object as it is, filling in what the API fills in.
@@ -103,6 +116,7 @@ impl Lab {
             key,
             world: &self.world,
             now: self.now,
+            steady: self.steady,
             failures,
             answers: &[],
             memory: memory.unwrap_or(&null),
@@ -148,6 +162,7 @@ impl Lab {
             Action::Update { key, body, subresource } => {
                 self.write(key, own, body, |object| match *subresource {
                     "finalize" => object["spec"] = body["spec"].clone(),
+                    "status" => object["status"] = body["status"].clone(),
                     _ => *object = body.clone(),
                 })
             }

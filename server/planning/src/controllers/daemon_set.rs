@@ -42,7 +42,7 @@ fn keys_for(change: &Change, world: &World) -> Vec<Key> {
 }
 
 fn plan(round: &Round<'_>) -> Plan {
-    let mut backoff = Backoff::of(round.memory, round.now);
+    let mut backoff = Backoff::of(round.memory, round.steady);
     let Some(mut set) = Set::of(round) else { return Plan::default() };
     if !set.entry.meta.is_deleting() {
         set.tell_refusals(round.failures);
@@ -86,7 +86,7 @@ fn manage(set: &mut Set<'_>, backoff: &mut Backoff) {
             continue;
         }
         for pod in finished {
-            if backoff.may_try(&set.nodes[at].name, set.now) {
+            if backoff.may_try(&set.nodes[at].name, set.steady) {
                 tell_of_end(set, at, pod);
                 set.delete(pod);
             }

@@ -41,7 +41,7 @@ fn plan(round: &Round<'_>) -> Plan {
     }
     let asked: Option<Timestamp> = round.memory["asked"].as_str().and_then(|t| t.parse().ok());
     let since =
-        asked.map(|at| Duration::try_from(round.now.duration_since(at)).unwrap_or_default());
+        asked.map(|at| Duration::try_from(round.steady.duration_since(at)).unwrap_or_default());
     let target = Target::of(round.world, entry, &scaler);
     let wanted =
         target.as_ref().map_or_else(|_| Vec::new(), |target| measure::wanted(target, &scaler));
@@ -51,7 +51,7 @@ fn plan(round: &Round<'_>) -> Plan {
             return Plan { requeue_after: Some(PERIOD - since), memory, ..Plan::default() };
         }
         let mut memory = if round.memory.is_object() { round.memory.clone() } else { json!({}) };
-        memory["asked"] = json!(round.now.to_string());
+        memory["asked"] = json!(round.steady.to_string());
         if !wanted.is_empty() {
             let actions = wanted.into_iter().map(|path| Action::Read { path }).collect();
             return Plan { actions, memory, requeue_after: Some(PERIOD) };
@@ -69,7 +69,7 @@ fn decide(
     mut memory: Value,
 ) -> Plan {
     let mut status = Status::of(entry, scaler, round.now);
-    let mut past = Past::of(&memory, round.now);
+    let mut past = Past::of(&memory, round.steady);
     let mut actions = Vec::new();
     match target {
         Err(why) => {
@@ -86,7 +86,7 @@ fn decide(
             let found = size(round, scaler, &target, &mut status, &mut past, &mut actions);
             status.note_sizes(target.replicas, found.as_ref().map_or(target.replicas, |f| f.size));
             if let Some(found) = found.filter(|found| found.size != target.replicas) {
-                past.note_change(round.now, found.size - target.replicas);
+                past.note_change(round.steady, found.size - target.replicas);
                 let message = format!("New size: {}; reason: {}", found.size, found.reason);
                 actions.push(target.resize(found.size));
                 actions.push(status.event(Severity::Normal, "SuccessfulRescale", message));
@@ -104,7 +104,7 @@ fn decide(
     past.write(&mut memory);
     let asked: Option<Timestamp> = memory["asked"].as_str().and_then(|text| text.parse().ok());
     let since = asked.map_or(Duration::ZERO, |at| {
-        Duration::try_from(round.now.duration_since(at)).unwrap_or_default()
+        Duration::try_from(round.steady.duration_since(at)).unwrap_or_default()
     });
     let left = PERIOD.saturating_sub(since).max(Duration::from_millis(1));
     Plan { actions, requeue_after: Some(left), memory }
@@ -141,7 +141,7 @@ fn size(
         return Some(Found { size: least, reason });
     }
     let (proposed, reason) = propose(round, scaler, target, status, actions)?;
-    let bounded = behavior::bound(scaler, past, current, proposed, round.now);
+    let bounded = behavior::bound(scaler, past, current, proposed, round.steady);
     let (type_, reason_of_limit, message) = bounded.limit;
     status.condition("ScalingLimited", type_, reason_of_limit, message.to_owned());
     if let Some((reason, message)) = bounded.held {

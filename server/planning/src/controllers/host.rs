@@ -52,7 +52,7 @@ fn plan(round: &Round<'_>) -> Plan {
     if due_in == Some(Duration::ZERO) {
         plan.actions.push(Action::InstallAgent { host: value(entry) });
         plan.memory =
-            json!({"generation": entry.meta.generation, "installed": round.now.to_string()});
+            json!({"generation": entry.meta.generation, "installed": round.steady.to_string()});
         // What the effect needs may take a while; look again whether the agent answers.
         plan.requeue_after = Some(SILENCE_MAX);
     } else {
@@ -74,7 +74,8 @@ fn install_due_in(round: &Round<'_>, host: &Entry, is_ready: bool) -> Option<Dur
     }
     let installed: Option<Timestamp> =
         round.memory["installed"].as_str().and_then(|text| text.parse().ok());
-    let passed = round.now.duration_since(installed.unwrap_or(Timestamp::UNIX_EPOCH));
+    let Some(installed) = installed else { return Some(Duration::ZERO) };
+    let passed = round.steady.duration_since(installed);
     Some(SILENCE_MAX.saturating_sub(Duration::try_from(passed).unwrap_or_default()))
 }
 

@@ -1,7 +1,7 @@
 //! Watches over nodes: one whose lease is not renewed is marked, and so are its pods.
 //!
-//! A lease counts from when this engine saw it change, not from what it says: clocks differ, and
-//! after a restart of the server every node gets its time again.
+//! A lease counts from when this engine saw it change, not from what it says: clocks differ and are
+//! set, and after a restart of the server every node gets its time again.
 
 mod marks;
 
@@ -76,12 +76,13 @@ fn heard(round: &Round<'_>, node: &Entry) -> (Value, Duration) {
         && round.memory["uid"].as_str() == Some(&*node.meta.uid);
     match since.filter(|_| same) {
         Some(since) => {
-            let silence = Duration::try_from(round.now.duration_since(since)).unwrap_or_default();
+            let silence =
+                Duration::try_from(round.steady.duration_since(since)).unwrap_or_default();
             (round.memory.clone(), silence)
         }
         None => {
             let memory =
-                json!({"uid": &*node.meta.uid, "lease": at, "since": round.now.to_string()});
+                json!({"uid": &*node.meta.uid, "lease": at, "since": round.steady.to_string()});
             (memory, Duration::ZERO)
         }
     }

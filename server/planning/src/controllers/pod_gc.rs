@@ -64,8 +64,8 @@ fn plan(round: &Round<'_>) -> Plan {
         return Plan::default();
     }
     let since: Option<Timestamp> = round.memory.as_str().and_then(|text| text.parse().ok());
-    let since = since.unwrap_or(round.now);
-    let gone_for = Duration::try_from(round.now.duration_since(since)).unwrap_or_default();
+    let since = since.unwrap_or(round.steady);
+    let gone_for = Duration::try_from(round.steady.duration_since(since)).unwrap_or_default();
     let left = QUARANTINE.saturating_sub(gone_for);
     let memory = json!(since.to_string());
     if !left.is_zero() {

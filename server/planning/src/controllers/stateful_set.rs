@@ -46,7 +46,7 @@ fn keys_for(change: &Change, world: &World) -> Vec<Key> {
 }
 
 fn plan(round: &Round<'_>) -> Plan {
-    let mut backoff = Backoff::of(round.memory, round.now);
+    let mut backoff = Backoff::of(round.memory, round.steady);
     let Some(mut set) = Set::of(round) else { return Plan::default() };
     if !set.entry.meta.is_deleting() {
         set.tell_refusals(round.failures);
@@ -73,7 +73,7 @@ fn keep(set: &mut Set<'_>, backoff: &mut Backoff) -> bool {
             None => identity::create(set, ordinal),
             Some(pod) if pod.meta.is_deleting() => {}
             Some(pod) if !is_running(pod) => {
-                if backoff.may_try(&pod.key.name, set.now) {
+                if backoff.may_try(&pod.key.name, set.steady) {
                     set.delete(pod, Some("RecreatingFailedPod"));
                 }
             }

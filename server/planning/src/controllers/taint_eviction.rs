@@ -5,7 +5,9 @@
 //! then removed by force, as nobody is there to end them. Controllers replace them at once. If the
 //! node is only cut off, its containers run on until it is back and learns that its pods are gone:
 //! for that time a pod may run twice. Whoever must exclude that gives the pod a toleration without
-//! a time, and it stays until its node returns or is removed. While no node at all is ready nothing
+//! a time, and it stays until its node returns or is removed. Pods of StatefulSets are told to go,
+//! but never forced: they have no successor until their node is back, removed or said to be out of
+//! service. While no node at all is ready nothing
 //! is evicted: then the fault is more likely here than with all of them.
 
 use std::{sync::Arc, time::Duration};
@@ -65,10 +67,10 @@ fn plan(round: &Round<'_>) -> Plan {
     let silent_for = taints
         .iter()
         .find(|taint| taint.key == taints::UNREACHABLE)
-        .map(|taint| elapsed(round.now, since_when(taint, &since)));
+        .map(|taint| age(round, taint, &since));
     let mut plan = Plan { memory: since.clone(), ..Plan::default() };
     for pod in round.world.with_field(PODS, "spec.nodeName", &node.key.name) {
-        match left(round.now, pod, &taints, &since) {
+        match left(round, pod, &taints, &since) {
             _ if pod.pod().is_none_or(crate::world::PodSummary::is_finished) => {}
             Some(left) if left.is_zero() && !pod.meta.is_deleting() => {
                 plan.actions.extend(evict(pod));
@@ -77,6 +79,8 @@ fn plan(round: &Round<'_>) -> Plan {
                 plan.requeue_after = plan.requeue_after.into_iter().chain([left]).min();
             }
             _ if !pod.meta.is_deleting() => {}
+            // It may still run, and its identity must not run twice.
+            _ if is_of_stateful_set(pod) => {}
             _ => {
                 let Some(silent_for) = silent_for else { continue };
                 let left = PATIENCE_DEFAULT.saturating_sub(silent_for);
@@ -91,28 +95,32 @@ fn plan(round: &Round<'_>) -> Plan {
     plan
 }
 
-/// Since when taints are there that do not say it themselves: as far as this engine saw.
+fn is_of_stateful_set(pod: &Entry) -> bool {
+    pod.meta.controller().is_some_and(|owner| owner.kind == "StatefulSet")
+}
+
+/// Since when taints are there, as far as this engine saw: some do not say it, and what others say
+/// is worth little once the clock was set back.
 fn noticed(round: &Round<'_>, taints: &[Taint]) -> Value {
     let mut since = json!({});
-    for taint in taints.iter().filter(|taint| taint.time_added.is_none()) {
+    for taint in taints {
         let known = round.memory.get(&taint.key).cloned();
-        since[&taint.key] = known.unwrap_or_else(|| round.now.to_string().into());
+        since[&taint.key] = known.unwrap_or_else(|| round.steady.to_string().into());
     }
     since
 }
 
-fn since_when(taint: &Taint, noticed: &Value) -> Option<Timestamp> {
-    let added = taint.time_added.as_ref().map(|time| time.0);
-    added.or_else(|| noticed[&taint.key].as_str()?.parse().ok())
-}
-
-fn elapsed(now: Timestamp, since: Option<Timestamp>) -> Duration {
-    let since = since.unwrap_or(now);
-    Duration::try_from(now.duration_since(since)).unwrap_or_default()
+/// For how long a taint is there.
+fn age(round: &Round<'_>, taint: &Taint, noticed: &Value) -> Duration {
+    let added = taint.time_added.as_ref().map(|time| round.now.duration_since(time.0));
+    let seen: Option<Timestamp> = noticed[&taint.key].as_str().and_then(|text| text.parse().ok());
+    let seen = seen.map(|seen| round.steady.duration_since(seen));
+    let age = added.into_iter().chain(seen).max().unwrap_or_default();
+    Duration::try_from(age).unwrap_or_default()
 }
 
 /// How long a pod may stay; `None`: as long as it likes.
-fn left(now: Timestamp, pod: &Entry, taints: &[Taint], noticed: &Value) -> Option<Duration> {
+fn left(round: &Round<'_>, pod: &Entry, taints: &[Taint], noticed: &Value) -> Option<Duration> {
     let spec = pod.decode::<kinds::pod::Pod>()?.spec?;
     let tolerations = spec.tolerations.unwrap_or_default();
     let patience = |taint: &Taint| -> Option<Duration> {
@@ -125,7 +133,7 @@ fn left(now: Timestamp, pod: &Entry, taints: &[Taint], noticed: &Value) -> Optio
             }
             None => Duration::ZERO,
         };
-        Some(patience.saturating_sub(elapsed(now, since_when(taint, noticed))))
+        Some(patience.saturating_sub(age(round, taint, noticed)))
     };
     taints.iter().filter_map(patience).min()
 }

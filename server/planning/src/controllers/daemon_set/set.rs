@@ -45,6 +45,7 @@ impl<'w> OnNode<'w> {
 pub(super) struct Set<'w> {
     pub(super) world: &'w World,
     pub(super) now: Timestamp,
+    pub(super) steady: Timestamp,
     pub(super) entry: &'w Arc<Entry>,
     pub(super) object: DaemonSet,
     pub(super) history: History<'w>,
@@ -86,6 +87,7 @@ impl<'w> Set<'w> {
         Some(Self {
             world: round.world,
             now: round.now,
+            steady: round.steady,
             entry,
             min_ready: pods::min_ready(object.spec.min_ready_seconds),
             object,

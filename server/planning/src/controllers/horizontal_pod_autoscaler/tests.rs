@@ -66,6 +66,7 @@ impl Bench {
             key: &key(),
             world: &self.lab.world,
             now: self.lab.now,
+            steady: self.lab.steady(),
             failures: &[],
             answers,
             memory: &self.memory,
@@ -218,6 +219,7 @@ fn between_periods_nothing_is_asked() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
     /// With a load that stays, the size comes to rest within bounds.
     #[test]
     fn comes_to_rest(load in 0..20_000_i64, from in 1..10_i32) {

@@ -201,8 +201,12 @@ fn left(last: Timestamp, failures: u32, now: Timestamp) -> Duration {
         return Duration::ZERO;
     }
     let pause = PAUSE_MIN.saturating_mul(1 << (failures - 1).min(16)).min(PAUSE_MAX);
-    let since = Duration::try_from(now.duration_since(last)).unwrap_or_default();
-    pause.saturating_sub(since)
+    let age = now.duration_since(last);
+    // Far ahead: the clock was set back since. It would have to come there again.
+    if age.is_negative() && age.unsigned_abs() > pause {
+        return Duration::ZERO;
+    }
+    pause.saturating_sub(Duration::try_from(age).unwrap_or_default())
 }
 
 /// Failures in a row, as this engine saw them: `[count, last]`.

@@ -106,3 +106,13 @@ fn after_a_restart_every_node_gets_its_time_again() {
     lab.pass(3600);
     assert_eq!(shown(&lab), "again in 16s\n", "nothing was noted before");
 }
+
+#[test]
+fn a_clock_that_is_set_silences_no_node() {
+    let mut lab = Lab::with([node(), lease("2026-01-01T00:00:00.000000Z")]);
+    lab.settle(&[CONTROLLER]);
+    for seconds in [3600, -7200] {
+        lab.set_clock(seconds);
+        assert_eq!(shown(&lab), "again in 16s\n");
+    }
+}

@@ -18,6 +18,7 @@ use crate::{
 pub(super) struct Set<'w> {
     pub(super) world: &'w World,
     pub(super) now: Timestamp,
+    pub(super) steady: Timestamp,
     pub(super) entry: &'w Arc<Entry>,
     pub(super) object: StatefulSet,
     pub(super) history: History<'w>,
@@ -50,6 +51,7 @@ impl<'w> Set<'w> {
         Some(Self {
             world: round.world,
             now: round.now,
+            steady: round.steady,
             entry,
             min_ready: pods::min_ready(object.spec.min_ready_seconds),
             pods: claim.owned.into_iter().filter_map(numbered).collect(),

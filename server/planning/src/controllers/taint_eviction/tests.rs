@@ -86,3 +86,33 @@ fn nothing_is_evicted_while_no_node_is_ready() {
     assert_eq!(keys_for(&change.unwrap(), &lab.world), [key(), two]);
     assert!(shown(&lab).contains("delete pods/d/a"));
 }
+
+#[test]
+fn a_pod_of_a_stateful_set_is_never_forced() {
+    let mut numbered = pod("db-0", json!([]));
+    numbered["metadata"]["ownerReferences"] = json!([{"apiVersion": "apps/v1",
+        "kind": "StatefulSet", "name": "db", "uid": "set", "controller": true}]);
+    let mut lab = Lab::with([
+        node("one", "Unknown", unreachable()),
+        node("two", "True", json!([])),
+        numbered,
+    ]);
+    lab.pass(300);
+    lab.settle(&[CONTROLLER]);
+    assert!(lab.world.entry(&Key::new(PODS, "d", "db-0")).unwrap().meta.is_deleting());
+}
+
+#[test]
+fn a_clock_that_was_set_back_holds_nobody() {
+    let mut lab = Lab::with([
+        node("one", "Unknown", unreachable()),
+        node("two", "True", json!([])),
+        pod("a", json!([])),
+    ]);
+    lab.set_clock(-7200);
+    let plan = lab.plan(&CONTROLLER, &key());
+    assert_eq!(plan.to_string(), "again in 30s\n");
+    lab.settle(&[CONTROLLER]);
+    lab.pass(30);
+    assert!(shown(&lab).contains("delete pods/d/a"), "{}", shown(&lab));
+}
