@@ -66,6 +66,13 @@ pub fn set_status(entry: &Entry, status: &impl Serialize) -> Option<Action> {
     Some(Action::SetStatus { key: entry.key.clone(), body })
 }
 
+/// The same, where what the status says is true only if the actions before it went well.
+pub fn update_status(entry: &Entry, status: &impl Serialize) -> Option<Action> {
+    let mut body: Value = entry.read()?;
+    body["status"] = json!(status);
+    Some(Action::Update { key: entry.key.clone(), subresource: "status", body })
+}
+
 /// The same actions, events last: what can be done at once then stands together.
 pub fn events_last(actions: Vec<Action>) -> Vec<Action> {
     let (events, mut writes): (Vec<_>, Vec<_>) =

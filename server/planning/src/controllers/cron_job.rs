@@ -53,6 +53,8 @@ struct Draft<'w> {
     children: Vec<Child<'w>>,
     status: CronJobStatus,
     actions: Vec<Action>,
+    /// The time for which this round starts a Job.
+    starts: Option<Timestamp>,
     wait: Option<Duration>,
 }
 
@@ -70,6 +72,7 @@ fn plan(round: &Round<'_>) -> Plan {
         status: cron.status.clone().unwrap_or_default(),
         spec,
         actions: Vec::new(),
+        starts: None,
         wait: None,
     };
     if let Some(failure) = pods::refusal(round.failures, "create jobs") {
@@ -80,11 +83,14 @@ fn plan(round: &Round<'_>) -> Plan {
     if draft.spec.suspend != Some(true) {
         start_what_is_due(&mut draft, round.world);
     }
-    let Draft { status, mut actions, wait, .. } = draft;
-    actions = pods::events_last(actions);
-    if cron.status.unwrap_or_default() != status {
+    let Draft { mut status, mut actions, starts, wait, .. } = draft;
+    if let Some(due) = starts {
+        status.last_schedule_time = Some(conditions::time(due));
+        actions.extend(pods::update_status(entry, &status));
+    } else if cron.status.unwrap_or_default() != status {
         actions.extend(pods::set_status(entry, &status));
     }
+    actions = pods::events_last(actions);
     Plan { actions, requeue_after: wait, ..Plan::default() }
 }
 
@@ -158,7 +164,7 @@ fn start_what_is_due(draft: &mut Draft<'_>, world: &World) {
     let body = json!(job(draft, &name, &schedule.shown(due)));
     draft.actions.push(Action::Create { key, body });
     draft.event(Severity::Normal, "SuccessfulCreate", format!("Created job {name}"));
-    draft.status.last_schedule_time = Some(conditions::time(due));
+    draft.starts = Some(due);
 }
 
 fn job_name(cron: &Entry, due: Timestamp) -> String {

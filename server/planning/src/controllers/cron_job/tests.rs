@@ -136,3 +136,17 @@ fn a_job_whose_note_was_lost_is_not_started_twice() {
     assert_eq!(jobs(&lab).len(), 1);
     assert_eq!(lab.value(&key())["status"]["lastScheduleTime"], "2026-01-01T00:01:00Z");
 }
+
+#[test]
+fn what_could_not_be_started_is_not_noted_as_started() {
+    let mut lab = Lab::with([cron(json!({"concurrencyPolicy": "Allow"}))]);
+    lab.pass(60);
+    let plan = lab.plan(&CONTROLLER, &key());
+    let refused = plan.actions.into_iter().filter(|a| matches!(a, Action::SetStatus { .. }));
+    // A status is written though the creation before it was refused.
+    lab.apply(&Plan { actions: refused.collect(), ..Plan::default() });
+    assert!(lab.value(&key())["status"]["lastScheduleTime"].is_null());
+    let plan = lab.plan(&CONTROLLER, &key()).to_string();
+    assert!(plan.starts_with("create jobs.batch/d/tick-"), "{plan}");
+    assert!(plan.contains("\nupdate cronjobs.batch/d/tick/status\n"), "{plan}");
+}
