@@ -2,7 +2,7 @@
 # make test    every test: unit, property, contract, simulator, end to end
 # make check   format, lints
 # make bench   side-by-side figures; ONLY=api or ONLY=footprint runs one part
-# make sim     the simulator alone; SEED=n replays one seed
+# make sim     the simulator alone; SEEDS=n tries so many (from FROM=n on), SEED=n replays one seed
 # make fuzz    coverage-guided fuzzing and schemathesis; SECONDS=n for each target
 TARGET := target/x86_64-unknown-linux-gnu
 LONGSHORE := $(TARGET)/release/longshore
@@ -30,7 +30,8 @@ test:
 	cargo nextest run --workspace
 
 sim:
-	SEED=$(SEED) cargo test -p tests --test sim -- --nocapture
+	SEED=$(SEED) SEEDS=$(or $(SEEDS),10000) FROM=$(FROM) \
+		cargo test --profile sim -p tests --test sim every_seed_holds -- --nocapture
 
 fuzz:
 	@scripts/ensure.sh test

@@ -7,10 +7,10 @@ use object::Key;
 use serde_json::Value;
 
 use crate::{
-    agent::{self, CPUS},
-    api::{Api, is_deleting},
+    agent::{self, CPUS, is_over},
+    api::{Api, is_deleting, text},
     user::Asked,
-    workloads::Watcher,
+    watcher::Watcher,
 };
 
 #[derive(Default)]
@@ -18,7 +18,11 @@ pub(crate) struct Checks {
     pods: BTreeMap<Key, Pod>,
     /// Deployments whose availability is watched over, with the least that must be available.
     guarded: BTreeMap<String, usize>,
-    workloads: Watcher,
+    pub(crate) workloads: Watcher,
+    /// Pods that somebody has forced away, by uid.
+    pub(crate) forced: BTreeSet<String>,
+    /// Pods that had no owner for a while, by uid: who takes them has not made them.
+    loose: BTreeSet<String>,
     pub(crate) violations: Vec<String>,
 }
 
@@ -39,10 +43,13 @@ impl Checks {
         before: Option<&Value>,
         after: Option<&Value>,
     ) {
-        let broken = self.workloads.observe(key, after);
+        let broken = self.workloads.observe(key, before, after);
         self.violations.extend(broken.map(|text| format!("{now}: {text}")));
         if &*key.kind != "pods" {
             return;
+        }
+        if let Some(after) = after.filter(|pod| pod["metadata"]["ownerReferences"].is_null()) {
+            self.loose.insert(text(&after["metadata"]["uid"]));
         }
         let before = before.map(|before| before["spec"]["nodeName"].clone());
         if let (Some(Value::String(before)), Some(after)) = (before, after)
@@ -50,13 +57,19 @@ impl Checks {
         {
             self.violations.push(format!("{now}: {key} was bound twice, first to {before}"));
         }
-        match after {
-            Some(after) => drop(self.pods.insert(key.clone(), pod(after))),
-            None => drop(self.pods.remove(key)),
+        let old = self.pods.remove(key);
+        if let Some(after) = after {
+            let mut pod = pod(after);
+            if self.loose.contains(&text(&after["metadata"]["uid"])) {
+                pod.slot = None;
+            }
+            self.pods.insert(key.clone(), pod);
         }
         self.check_room(now, key);
         self.check_slots(now, key);
-        self.check_available(now);
+        if let Some(old) = old {
+            self.check_available(now, &old.app);
+        }
     }
 
     fn check_room(&mut self, now: Timestamp, key: &Key) {
@@ -82,13 +95,12 @@ impl Checks {
         }
     }
 
-    fn check_available(&mut self, now: Timestamp) {
-        for (app, least) in &self.guarded {
-            let available = self.available(app);
-            if available < *least {
-                let text = format!("{now}: {app} has {available} available pods, not {least}");
-                self.violations.push(text);
-            }
+    fn check_available(&mut self, now: Timestamp, app: &str) {
+        let Some(least) = self.guarded.get(app).copied() else { return };
+        let available = self.available(app);
+        if available < least {
+            let text = format!("{now}: {app} has {available} available pods, not {least}");
+            self.violations.push(text);
         }
     }
 
@@ -116,8 +128,7 @@ impl Pod {
 }
 
 fn pod(value: &Value) -> Pod {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let is_over = matches!(value["status"]["phase"].as_str(), Some("Failed" | "Succeeded"));
+    let is_over = is_over(value);
     let request = &value["spec"]["containers"][0]["resources"]["requests"]["cpu"];
     let cpu: i64 =
         request.as_str().and_then(|cpu| cpu.strip_suffix('m')?.parse().ok()).unwrap_or(0);
@@ -198,7 +209,7 @@ fn check_app(api: &Api, app: &str, asked: &Asked, wrong: &mut Vec<String>) {
 
 /// Nothing outlives its owners.
 fn check_owners(api: &Api, wrong: &mut Vec<String>) {
-    let all: Vec<_> = kinds::all().iter().flat_map(|def| api.values(&def.name)).collect();
+    let all = api.all_values();
     let uids: BTreeSet<&str> =
         all.iter().filter_map(|(_, value)| value["metadata"]["uid"].as_str()).collect();
     for (key, value) in &all {

@@ -12,10 +12,14 @@ use client::{
     Client, Connection, DeleteOptions, EventStream, Fence, List, Object, PatchType, Selection,
     WriteOptions,
 };
+use jiff::SignedDuration;
 use object::{ApiError, Key, KindName};
 use serde_json::Value;
 
-use crate::api::{Api, Op};
+use crate::{api::Api, requests::Op, scaler};
+
+/// Who gives a request up learns within this time what became of it, in a real network, too.
+const LATE_MS_MAX: usize = 3000;
 
 /// The line from an engine to the API. Every request takes a moment, in which others go on.
 pub(crate) struct Line {
@@ -27,25 +31,39 @@ enum Fault {
     RequestLost,
     AnswerLost,
     SentTwice,
+    Late,
 }
 
 impl Line {
     fn fault(&self) -> Fault {
         let mut state = self.api.state();
-        if !state.is_faulty {
+        let (is_bad, is_slow) = (state.faults.has_bad_lines, state.faults.has_late_writes);
+        if !is_bad && !is_slow {
             return Fault::None;
         }
         match state.dice.below(100) {
-            0..=2 => Fault::RequestLost,
-            3..=5 => Fault::AnswerLost,
-            6..=8 => Fault::SentTwice,
+            0..=2 if is_bad => Fault::RequestLost,
+            3..=5 if is_bad => Fault::AnswerLost,
+            6..=8 if is_bad => Fault::SentTwice,
+            9..=11 if is_slow => Fault::Late,
             _ => Fault::None,
         }
+    }
+
+    /// The request arrives after its sender has given it up.
+    fn put_off(&self, op: Op, fence: Option<&Fence>) {
+        let mut state = self.api.state();
+        let millis = i64::try_from(state.dice.below(LATE_MS_MAX)).expect("it is small");
+        let at = state.elapsed + SignedDuration::from_millis(millis);
+        state.late.push((at, op, fence.cloned()));
     }
 
     async fn send(&self, op: Op, fence: Option<&Fence>) -> Result<Object, ApiError> {
         Moment(false).await;
         let away = || ApiError::unavailable("the line is cut");
+        if op.is_unguarded() {
+            self.api.state().checks.violations.push(format!("{op:?} has no precondition"));
+        }
         let result = match self.fault() {
             Fault::None => self.api.perform(&op, fence),
             Fault::RequestLost => Err(away()),
@@ -57,6 +75,10 @@ impl Line {
                 self.api.perform(&op, fence).ok();
                 Moment(false).await;
                 self.api.perform(&op, fence)
+            }
+            Fault::Late => {
+                self.put_off(op.clone(), fence);
+                Err(away())
             }
         };
         self.api.tell(|| match &result {
@@ -115,9 +137,16 @@ impl Client for Line {
         body: Bytes,
         options: &WriteOptions,
     ) -> Result<Object, ApiError> {
+        if &*key.kind == "events" && !self.api.state().faults.keeps_events {
+            return Ok(Object { key: key.clone(), revision: 0, body });
+        }
         let body = parse(&body);
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let op = match subresource {
+            "eviction" => Op::Evict {
+                pod: key.clone(),
+                uid: Some(text(&body["deleteOptions"]["preconditions"]["uid"])),
+            },
             "binding" => Op::Bind {
                 pod: key.clone(),
                 uid: text(&body["metadata"]["uid"]),
@@ -161,6 +190,14 @@ impl Client for Line {
             propagation: options.propagation,
         };
         self.send(op, options.fence.as_ref()).await.map(drop)
+    }
+
+    async fn read(&self, path: &str) -> Result<Value, ApiError> {
+        Moment(false).await;
+        match self.fault() {
+            Fault::None | Fault::SentTwice => Ok(scaler::measures(&self.api, path)),
+            _ => Err(ApiError::unavailable("the line is cut")),
+        }
     }
 
     async fn connect(&self, _: &Key, _: &str, _: &str) -> Result<Connection, ApiError> {

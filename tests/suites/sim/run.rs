@@ -3,21 +3,13 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
-use object::Key;
-use serde_json::json;
 
 use crate::{
-    agent::Agent,
-    api::{Api, Op},
-    checks,
-    engine_copy::EngineCopy,
-    user::User,
-    workloads::Workloads,
+    agent::Agent, api::Api, budget::Budget, engine_copy::EngineCopy, faults::Faults,
+    scaler::Scaler, tenants, tenants::Tenants, user::User, workloads::Workloads,
 };
 
-const STEPS: usize = 1000;
-/// Steps in which everything must come to rest.
-const REST_STEPS_MAX: usize = 60_000;
+const STEPS: usize = 800;
 const NODES: usize = 3;
 
 /// What a run came to: for comparing runs.
@@ -25,17 +17,22 @@ const NODES: usize = 3;
 pub(crate) struct Summary {
     writes: u64,
     end: Timestamp,
+    rest_steps: usize,
 }
 
-struct Run {
-    api: Arc<Api>,
-    engines: Vec<EngineCopy>,
-    agents: Vec<Agent>,
-    user: User,
-    workloads: Workloads,
-    /// Without trouble on nodes: then what is available is guarded.
-    is_calm: bool,
+pub(crate) struct Run {
+    pub(crate) api: Arc<Api>,
+    pub(crate) engines: Vec<EngineCopy>,
+    pub(crate) agents: Vec<Agent>,
+    pub(crate) user: User,
+    pub(crate) workloads: Workloads,
+    pub(crate) tenants: Tenants,
+    pub(crate) budget: Budget,
+    pub(crate) scaler: Scaler,
+    faults: Faults,
     starts: usize,
+    /// How long it took to come to rest.
+    pub(crate) steps: usize,
 }
 
 pub(crate) fn run(seed: u64, tells: bool) -> Summary {
@@ -47,7 +44,7 @@ pub(crate) fn run(seed: u64, tells: bool) -> Summary {
     }
     run.rest();
     let state = run.api.state();
-    let summary = Summary { writes: state.writes, end: state.now };
+    let summary = Summary { writes: state.writes, end: state.now(), rest_steps: run.steps };
     drop(state);
     drop(guard);
     summary
@@ -68,41 +65,57 @@ impl Run {
     fn new(seed: u64, tells: bool) -> Self {
         let api = Arc::new(Api::new(seed, tells));
         for name in ["default", "kube-system", "kube-node-lease", "apps"] {
-            let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name},
-                "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}});
-            let op = Op::Create { key: Key::new("namespaces", "", name), body };
-            api.perform(&op, None).unwrap();
+            api.perform(&tenants::namespace(name), None).unwrap();
         }
+        let faults = api.faults();
+        api.tell(|| format!("{faults:?}"));
+        api.state().checks.workloads.is_late = faults.has_late_writes;
         let engines = vec![EngineCopy::start(&api, "copy-0")];
         let agents = (0..NODES).map(Agent::new).collect();
-        let is_calm = seed.is_multiple_of(2);
         Self {
             api,
             engines,
             agents,
             user: User::default(),
             workloads: Workloads::default(),
-            is_calm,
+            tenants: Tenants::default(),
+            budget: Budget::default(),
+            scaler: Scaler::default(),
+            faults,
             starts: 1,
+            steps: 0,
         }
     }
 
     fn step(&mut self) {
-        let millis = self.api.below(60);
+        let millis = self.api.below(self.faults.pace_ms);
         self.api.pass(SignedDuration::from_millis(i64::try_from(millis).unwrap()));
+        self.api.deliver_late(false);
+        for agent in &mut self.agents {
+            agent.beat(&self.api);
+        }
+        let is_calm = self.faults.is_calm;
         match self.api.below(100) {
-            0..=1 => self.user.step(&self.api, self.is_calm),
-            2 if self.api.happens(400) => self.disturb_engines(),
-            3 if !self.is_calm && self.api.happens(150) => self.silence_a_node(),
-            4 => self.workloads.step(&self.api, self.is_calm),
-            5..=19 => {
+            0..=1 => self.user.step(&self.api, is_calm),
+            2 => self.disturb_engines(),
+            3 if !is_calm => self.disturb_nodes(),
+            4 => self.workloads.step(&self.api, is_calm),
+            5 => match self.api.below(8) {
+                0 => self.tenants.step(&self.api),
+                1..=3 => self.budget.step(&self.api),
+                4 => self.scaler.step(&self.api),
+                _ => {}
+            },
+            6..=20 => {
                 let at = self.api.below(self.agents.len());
-                self.agents[at].step(&self.api, !self.is_calm);
+                self.agents[at].step(&self.api, !is_calm);
+                self.check_identities();
             }
             _ => self.step_an_engine(),
         }
-        if self.is_calm {
+        if is_calm {
             self.user.guard(&self.api);
+            self.budget.guard(&self.api);
         }
     }
 
@@ -115,14 +128,27 @@ impl Run {
         self.engines[at].step();
     }
 
-    fn start_engine(&mut self) {
+    pub(crate) fn start_engine(&mut self) {
         let holder = format!("copy-{}", self.starts);
         self.starts += 1;
         self.engines.push(EngineCopy::start(&self.api, &holder));
     }
 
-    /// A copy crashes, or another one takes over from one that does not notice.
     fn disturb_engines(&mut self) {
+        let at = self.api.below(self.engines.len().max(1));
+        match self.api.below(10) {
+            0..=2 if self.faults.has_crashes => self.crash_or_take_over(),
+            3 if self.faults.has_jumps => self.set_a_clock(at),
+            4..=6 if self.faults.has_stalls && at < self.engines.len() => self.engines[at].stall(),
+            7..=8 if self.faults.has_relists && at < self.engines.len() => {
+                self.engines[at].relist();
+            }
+            _ => {}
+        }
+    }
+
+    /// A copy crashes, or another one takes over from one that does not notice.
+    fn crash_or_take_over(&mut self) {
         if self.api.happens(500) || self.engines.len() > 1 {
             let at = self.api.below(self.engines.len().max(1));
             if at < self.engines.len() {
@@ -134,76 +160,71 @@ impl Run {
         }
     }
 
-    fn silence_a_node(&mut self) {
-        let at = self.api.below(self.agents.len());
-        let now = self.api.now();
-        let seconds = 5 + self.api.below(80);
-        // One node is left, always.
-        if self.agents.iter().filter(|agent| !agent.is_silent(now)).count() > 1 {
-            self.api.tell(|| format!("{} falls silent for {seconds} s", self.agents[at].node));
-            let until = now + SignedDuration::from_secs(i64::try_from(seconds).unwrap());
-            self.agents[at].silent_until = Some(until);
+    /// The API's clock or an engine's jumps, forward or back.
+    fn set_a_clock(&mut self, at: usize) {
+        let most = [5, 60, 600, 7200][self.api.below(4)];
+        let seconds = i64::try_from(self.api.below(2 * most)).unwrap();
+        let skew = SignedDuration::from_secs(seconds - i64::try_from(most).unwrap());
+        let is_apis = self.api.happens(500);
+        self.api.tell(|| format!("a clock is set to {skew:#}, the API's: {is_apis}"));
+        if is_apis {
+            self.api.state().skew = skew;
+        } else if let Some(engine) = self.engines.get_mut(at) {
+            engine.set_clock(skew);
         }
     }
 
-    fn check(&self) {
-        let state = self.api.state();
-        let violations = state.checks.violations.join("\n");
-        drop(state);
-        assert!(violations.is_empty(), "{violations}");
-        self.check_identities();
-    }
-
-    /// Never do two hosts run a pod of the same name, as far as nobody forced one away.
-    fn check_identities(&self) {
-        if !self.is_calm {
+    /// A node is cut off, switched off, or lost; one that was lost is given up and replaced.
+    fn disturb_nodes(&mut self) {
+        let at = self.api.below(self.agents.len());
+        let seconds = 5 + i64::try_from(self.api.below(80)).unwrap();
+        let until = self.api.elapsed() + SignedDuration::from_secs(seconds);
+        let choice = self.api.below(100);
+        let ups = self.agents.iter().filter(|agent| agent.is_up()).count();
+        let agent = &mut self.agents[at];
+        if agent.is_lost() {
+            match choice {
+                0..=29 => agent.forget(&self.api),
+                30..=59 => agent.replace(&self.api),
+                _ => {}
+            }
             return;
         }
-        let mut names = BTreeSet::new();
-        for name in self.agents.iter().flat_map(|agent| agent.running.values()) {
-            assert!(names.insert(name), "{name} runs twice");
+        // One node is left, always.
+        if choice > 20 || ups <= 1 || !agent.is_up() {
+            return;
         }
+        match choice {
+            0..=8 => agent.cut_off(until),
+            9..=16 => agent.switch_off(until),
+            _ => agent.lose(),
+        }
+        self.api.tell(|| format!("{} is away: {choice}, for {seconds} s", self.agents[at].node));
     }
 
-    /// No more faults: everything must come to rest as asked for.
-    fn rest(&mut self) {
-        self.api.state().is_faulty = false;
-        self.api.tell(|| "the faults stop".to_owned());
-        self.user.settle(&self.api);
-        self.workloads.settle(&self.api);
-        self.engines.clear();
-        self.start_engine();
-        let mut unrest = Vec::new();
-        for _ in 0..REST_STEPS_MAX {
-            self.check();
-            let mut moved = self.engines[0].step();
-            for agent in &mut self.agents {
-                moved |= agent.step(&self.api, false);
-            }
-            if moved {
-                continue;
-            }
-            unrest = checks::unrest(&self.api, &self.user.asked);
-            let nodes = self.agents.iter().map(|agent| agent.node.clone()).collect();
-            unrest.extend(self.workloads.unrest(&self.api, &nodes));
-            if unrest.is_empty() {
+    pub(crate) fn check(&self) {
+        let violations = {
+            let state = self.api.state();
+            if state.checks.violations.is_empty() {
                 return;
             }
-            if !self.wait() {
-                break;
-            }
-        }
-        panic!("it does not come to rest:\n{}", unrest.join("\n"));
+            state.checks.violations.join("\n")
+        };
+        panic!("{violations}");
     }
 
-    /// Lets time pass until somebody has something to do.
-    fn wait(&self) -> bool {
-        let now = self.api.now();
-        let engine = self.engines[0].wake_at();
-        let agents = self.agents.iter().filter_map(Agent::wake_at);
-        let Some(next) = engine.into_iter().chain(agents).min() else { return false };
-        let pause = next.duration_since(now).max(SignedDuration::from_millis(1));
-        self.api.pass(pause);
-        true
+    /// Never do two hosts run the same pod, nor two pods of one name, as far as nobody forced one
+    /// away. Of pods that are not a StatefulSet's this holds while no host is cut off.
+    pub(crate) fn check_identities(&self) {
+        let mut uids = BTreeSet::new();
+        let mut pods = BTreeSet::new();
+        let state = self.api.state();
+        for (uid, running) in self.agents.iter().flat_map(|agent| &agent.running) {
+            assert!(uids.insert(uid), "{uid} runs twice");
+            let counts = self.faults.is_calm || running.owner_kind == "StatefulSet";
+            if counts && !state.checks.forced.contains(uid) {
+                assert!(pods.insert(&running.pod), "{} runs twice", running.pod);
+            }
+        }
     }
 }

@@ -1,11 +1,11 @@
-//! Somebody who deploys, scales, changes and deletes.
+//! Somebody who deploys, scales, changes, deletes and meddles with pods.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use object::Key;
 use serde_json::{Value, json};
 
-use crate::api::{Api, Op};
+use crate::{api::Api, requests::Op};
 
 /// What an app was last asked to be.
 #[derive(Clone, Debug)]
@@ -14,76 +14,95 @@ pub(crate) struct Asked {
     pub(crate) replicas: i64,
     pub(crate) image: String,
     is_rolling: bool,
+    surge: i64,
     unavailable: i64,
 }
 
 #[derive(Default)]
 pub(crate) struct User {
     pub(crate) asked: BTreeMap<String, Asked>,
+    /// Apps that were deleted and are to come back under their names.
+    again: BTreeMap<String, Asked>,
     created: usize,
     images: usize,
+    loose: usize,
 }
 
+const NAMESPACE: &str = "apps";
 const REPLICAS_MAX: usize = 6;
 const APPS_MAX: usize = 3;
+const LOOSE_MAX: usize = 3;
 
 fn key(app: &str, asked: &Asked) -> Key {
     Key::new("deployments.apps", &asked.namespace, app)
 }
 
+/// How whatever an owner has is dealt with.
+pub(crate) fn propagation(api: &Api) -> Option<&'static str> {
+    Some(["Foreground", "Background", "Orphan"][api.below(3)])
+}
+
 impl User {
-    /// Does something. Pods are only deleted, and pause is only used, where nothing is guarded.
+    /// Does something. Pods are only taken away where nothing is guarded.
     pub(crate) fn step(&mut self, api: &Arc<Api>, is_calm: bool) {
-        let choice = api.below(10);
+        if self.go_on(api) {
+            return;
+        }
+        let choice = api.below(12);
         let apps: Vec<String> = self.asked.keys().cloned().collect();
         let app = api.pick(&apps).cloned();
         match (choice, app) {
-            (_, None) | (0, _) if self.asked.len() < APPS_MAX => self.deploy(api),
+            (_, None) | (0, _) if self.asked.len() + self.again.len() < APPS_MAX => {
+                self.deploy(api);
+            }
             (1..=3, Some(app)) => self.set_image(api, &app),
             (4..=5, Some(app)) => self.scale(api, &app),
             (6, Some(app)) => self.pause(api, &app, true),
             (7, Some(app)) => self.pause(api, &app, false),
-            (8, _) if !is_calm => self.kill_a_pod(api),
-            (9, Some(app)) if !is_calm && api.happens(300) => self.remove(api, &app),
+            (8, _) if !is_calm => kill_a_pod(api),
+            (9, Some(app)) if !is_calm && api.happens(300) => drop(self.remove(api, &app)),
+            (10, _) if !is_calm => self.relabel_a_pod(api),
+            (11, Some(app)) if !is_calm && api.happens(300) => {
+                let asked = self.remove(api, &app);
+                self.again.insert(app, asked);
+            }
             _ => {}
         }
+    }
+
+    /// Makes anew what was to be made anew, once its name is free.
+    pub(crate) fn go_on(&mut self, api: &Arc<Api>) -> bool {
+        let free = self.again.iter().find(|(app, asked)| api.value(&key(app, asked)).is_none());
+        let Some((app, asked)) = free.map(|(app, asked)| (app.clone(), asked.clone())) else {
+            return false;
+        };
+        self.again.remove(&app);
+        perform(api, Op::Create { key: key(&app, &asked), body: deployment(&app, &asked) });
+        self.asked.insert(app, asked);
+        true
     }
 
     fn deploy(&mut self, api: &Arc<Api>) {
         self.created += 1;
         let app = format!("app-{}", self.created);
-        let (surge, unavailable, is_rolling, replicas) = {
-            let surge = api.below(3);
-            let unavailable = if surge == 0 { 1 + api.below(2) } else { api.below(3) };
-            (surge, unavailable, !api.happens(200), 1 + api.below(REPLICAS_MAX))
-        };
+        let surge = api.below(3);
+        let unavailable = if surge == 0 { 1 + api.below(2) } else { api.below(3) };
         let asked = Asked {
-            namespace: "apps".to_owned(),
-            replicas: replicas as i64,
+            namespace: NAMESPACE.to_owned(),
+            is_rolling: !api.happens(200),
+            replicas: 1 + api.below(REPLICAS_MAX) as i64,
             image: "image-0".to_owned(),
-            is_rolling,
+            surge: surge as i64,
             unavailable: unavailable as i64,
         };
-        let strategy = if is_rolling {
-            json!({"type": "RollingUpdate",
-                "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable}})
-        } else {
-            json!({"type": "Recreate"})
-        };
-        let container = json!({"name": "c", "image": asked.image,
-            "resources": {"requests": {"cpu": "250m"}}});
-        let body = json!({"apiVersion": "apps/v1", "kind": "Deployment",
-            "metadata": {"name": app, "namespace": asked.namespace},
-            "spec": {"replicas": replicas, "strategy": strategy, "revisionHistoryLimit": 1,
-                "selector": {"matchLabels": {"app": app}},
-                "template": {"metadata": {"labels": {"app": app}},
-                    "spec": {"containers": [container]}}}});
-        let service = json!({"apiVersion": "v1", "kind": "Service",
-            "metadata": {"name": app, "namespace": asked.namespace},
-            "spec": {"selector": {"app": app}, "ports": [{"port": 80}]}});
-        perform(api, Op::Create { key: key(&app, &asked), body });
+        perform(api, Op::Create { key: key(&app, &asked), body: deployment(&app, &asked) });
         let service_key = Key::new("services", &asked.namespace, &app);
-        perform(api, Op::Create { key: service_key, body: service });
+        if api.value(&service_key).is_none() {
+            let body = json!({"apiVersion": "v1", "kind": "Service",
+                "metadata": {"name": app, "namespace": asked.namespace},
+                "spec": {"selector": {"app": app}, "ports": [{"port": 80}]}});
+            perform(api, Op::Create { key: service_key, body });
+        }
         self.asked.insert(app, asked);
     }
 
@@ -97,10 +116,9 @@ impl User {
         let number = if api.happens(300) { api.below(self.images + 1) } else { self.images + 1 };
         self.images = self.images.max(number);
         let image = format!("image-{number}");
-        let container = json!({"name": "c", "image": image,
-            "resources": {"requests": {"cpu": "250m"}}});
-        let spec = json!({"template": {"spec": {"containers": [container]}}});
+        let template = template(json!({"app": app}), &image, APP_CPU);
         self.asked.get_mut(app).unwrap().image = image;
+        let spec = json!({"template": {"spec": template["spec"]}});
         self.patch(api, app, json!({"spec": spec}));
     }
 
@@ -117,21 +135,31 @@ impl User {
         self.patch(api, app, json!({"spec": {"paused": value}}));
     }
 
-    fn kill_a_pod(&self, api: &Arc<Api>) {
-        let pods = api.values("pods");
-        let Some((key, _)) = api.pick(&pods).cloned() else { return };
-        let grace = api.happens(300).then_some(0);
-        perform(api, Op::Delete { key, uid: None, grace, propagation: None });
+    fn remove(&mut self, api: &Arc<Api>, app: &str) -> Asked {
+        let asked = self.asked.remove(app).unwrap();
+        let propagation = propagation(api);
+        let key = key(app, &asked);
+        perform(api, Op::Delete { key, uid: None, grace: None, propagation });
+        asked
     }
 
-    fn remove(&mut self, api: &Arc<Api>, app: &str) {
-        let asked = self.asked.remove(app).unwrap();
-        let propagation = if api.happens(500) { "Foreground" } else { "Background" };
-        let propagation = Some(propagation);
-        let grace = None;
-        perform(api, Op::Delete { key: key(app, &asked), uid: None, grace, propagation });
-        let service = Key::new("services", &asked.namespace, app);
-        perform(api, Op::Delete { key: service, uid: None, grace, propagation });
+    /// Takes a pod away from its owner, or hands one back, by its label.
+    fn relabel_a_pod(&mut self, api: &Arc<Api>) {
+        let pods = api.values("pods");
+        let Some((key, pod)) = api.pick(&pods).cloned() else { return };
+        let labels = &pod["metadata"]["labels"];
+        let label = if labels["app"].is_string() { "app" } else { "set" };
+        let Some(value) = labels[label].as_str() else { return };
+        let value = match value.strip_prefix("loose-") {
+            Some(owner) => owner.to_owned(),
+            None if self.loose < LOOSE_MAX => {
+                self.loose += 1;
+                format!("loose-{value}")
+            }
+            None => return,
+        };
+        let patch = json!({"metadata": {"labels": {label: value}}});
+        perform(api, Op::Patch { key, subresource: String::new(), patch });
     }
 
     /// Nothing stays paused in the end.
@@ -156,6 +184,57 @@ impl User {
     }
 }
 
+const APP_CPU: &str = "200m";
+
+pub(crate) fn template(labels: Value, image: &str, cpu: &str) -> Value {
+    let container = json!({"name": "c", "image": image, "resources": {"requests": {"cpu": cpu}}});
+    json!({"metadata": {"labels": labels}, "spec": {"containers": [container]}})
+}
+
+fn deployment(app: &str, asked: &Asked) -> Value {
+    let strategy = if asked.is_rolling {
+        json!({"type": "RollingUpdate", "rollingUpdate":
+            {"maxSurge": asked.surge, "maxUnavailable": asked.unavailable}})
+    } else {
+        json!({"type": "Recreate"})
+    };
+    json!({"apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": app, "namespace": asked.namespace},
+        "spec": {"replicas": asked.replicas, "strategy": strategy, "revisionHistoryLimit": 1,
+            "selector": {"matchLabels": {"app": app}},
+            "template": template(json!({"app": app}), &asked.image, APP_CPU)}})
+}
+
+fn kill_a_pod(api: &Arc<Api>) {
+    let pods = api.values("pods");
+    let Some((key, pod)) = api.pick(&pods).cloned() else { return };
+    let is_forced = api.happens(300);
+    if is_forced {
+        // Whoever forces a pod away answers for what still runs of it.
+        let uid = crate::api::text(&pod["metadata"]["uid"]);
+        api.state().checks.forced.insert(uid);
+    }
+    let grace = is_forced.then_some(0);
+    perform(api, Op::Delete { key, uid: None, grace, propagation: None });
+}
+
+/// Deletes what was left behind on purpose: pods and sets without owners.
+pub(crate) fn tidy(api: &Arc<Api>) -> bool {
+    let is_left = |value: &Value| {
+        value["metadata"]["ownerReferences"].as_array().is_none_or(Vec::is_empty)
+            && !crate::api::is_deleting(value)
+    };
+    let mut found = false;
+    for kind in ["replicasets.apps", "pods"] {
+        for (key, _) in api.values(kind).into_iter().filter(|(_, value)| is_left(value)) {
+            found = true;
+            let propagation = Some("Background");
+            perform(api, Op::Delete { key, uid: None, grace: None, propagation });
+        }
+    }
+    found
+}
+
 /// Whether the Deployment and all its sets have been looked at since they last changed.
 fn is_settled(api: &Arc<Api>, app: &str, asked: &Asked) -> bool {
     let is_observed =
@@ -166,7 +245,7 @@ fn is_settled(api: &Arc<Api>, app: &str, asked: &Asked) -> bool {
         && own.all(|(_, set)| is_observed(set))
 }
 
-fn perform(api: &Arc<Api>, op: Op) {
+pub(crate) fn perform(api: &Arc<Api>, op: Op) {
     api.tell(|| format!("user: {op:?}"));
     let result = api.perform(&op, None);
     assert!(result.is_ok() || matches!(op, Op::Delete { .. }), "{op:?}: {:?}", result.err());

@@ -1,4 +1,5 @@
-//! Somebody who runs StatefulSets, DaemonSets and Jobs beside the apps, and what must come of it.
+//! Somebody who runs StatefulSets, DaemonSets, Jobs and CronJobs beside the apps, and what must come
+//! of it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,7 +11,10 @@ use serde_json::{Value, json};
 
 use crate::{
     agent,
-    api::{Api, Op, is_deleting},
+    api::Api,
+    requests::Op,
+    user::{self, perform},
+    watcher::is_finished,
 };
 
 const NAMESPACE: &str = "apps";
@@ -19,6 +23,7 @@ const EACH_MAX: usize = 2;
 const SETS: &str = "statefulsets.apps";
 const DAEMONS: &str = "daemonsets.apps";
 const JOBS: &str = "jobs.batch";
+const CRONS: &str = "cronjobs.batch";
 
 #[derive(Default)]
 pub(crate) struct Workloads {
@@ -31,16 +36,41 @@ pub(crate) struct Workloads {
 impl Workloads {
     pub(crate) fn step(&mut self, api: &Arc<Api>, is_calm: bool) {
         let all: Vec<Key> = self.asked.keys().cloned().collect();
-        match (api.below(8), api.pick(&all).cloned()) {
+        match (api.below(9), api.pick(&all).cloned()) {
+            (8, _) => self.create_cron(api),
             (0, _) => self.create(api, SETS, "StatefulSet", "apps/v1"),
             (1, _) => self.create(api, DAEMONS, "DaemonSet", "apps/v1"),
             (2, _) => self.create(api, JOBS, "Job", "batch/v1"),
-            (3..=4, Some(key)) if *key.kind != *JOBS => self.set_image(api, &key),
+            (3..=4, Some(key)) if [SETS, DAEMONS].contains(&&*key.kind) => {
+                self.set_image(api, &key)
+            }
             (5, Some(key)) if *key.kind == *SETS => self.scale(api, &key),
-            (6, Some(key)) if *key.kind == *JOBS => self.suspend(api, &key, api.happens(500)),
+            (6, Some(key)) if [JOBS, CRONS].contains(&&*key.kind) => {
+                self.suspend(api, &key, api.happens(500))
+            }
             (7, Some(key)) if !is_calm && api.happens(200) => self.remove(api, &key),
             _ => {}
         }
+    }
+
+    fn create_cron(&mut self, api: &Arc<Api>) {
+        if self.asked.keys().any(|key| *key.kind == *CRONS) {
+            return;
+        }
+        self.created += 1;
+        let name = format!("cron-{}", self.created);
+        let key = Key::new(CRONS, NAMESPACE, &name);
+        let mut template = template(&name, "image-0");
+        template["metadata"]["labels"]["ends"] = "true".into();
+        template["spec"]["restartPolicy"] = "Never".into();
+        let policy = ["Allow", "Forbid", "Replace"][api.below(3)];
+        let job = json!({"spec": {"template": template, "backoffLimit": 1000}});
+        let spec = json!({"schedule": "* * * * *", "concurrencyPolicy": policy, "jobTemplate": job,
+            "successfulJobsHistoryLimit": api.below(3)});
+        let body = json!({"apiVersion": "batch/v1", "kind": "CronJob",
+            "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec});
+        perform(api, Op::Create { key: key.clone(), body });
+        self.asked.insert(key, (0, "image-0".to_owned()));
     }
 
     fn create(&mut self, api: &Arc<Api>, plural: &str, kind: &str, api_version: &str) {
@@ -108,15 +138,19 @@ impl Workloads {
 
     fn remove(&mut self, api: &Arc<Api>, key: &Key) {
         self.asked.remove(key);
-        let propagation = if api.happens(500) { "Foreground" } else { "Background" };
-        let (key, propagation) = (key.clone(), Some(propagation));
+        let (key, propagation) = (key.clone(), user::propagation(api));
         perform(api, Op::Delete { key, uid: None, grace: None, propagation });
     }
 
     /// Nothing stays suspended in the end.
     pub(crate) fn settle(&self, api: &Arc<Api>) {
-        for key in self.asked.keys().filter(|key| *key.kind == *JOBS) {
-            self.suspend(api, key, false);
+        for key in self.asked.keys() {
+            match &*key.kind {
+                JOBS => self.suspend(api, key, false),
+                // What it has started comes to an end, and nothing more begins.
+                CRONS => self.suspend(api, key, true),
+                _ => {}
+            }
         }
     }
 
@@ -133,9 +167,16 @@ impl Workloads {
                 .iter()
                 .filter(|(_, pod)| pod["metadata"]["labels"]["set"] == *key.name)
                 .collect();
-            if *key.kind == *JOBS {
-                check_job(key, &object, *count, &mut wrong);
-                continue;
+            match &*key.kind {
+                JOBS => {
+                    check_job(key, &object, *count, &mut wrong);
+                    continue;
+                }
+                CRONS => {
+                    check_cron(api, key, &object, &mut wrong);
+                    continue;
+                }
+                _ => {}
             }
             let is_old = |pod: &Value| pod["spec"]["containers"][0]["image"] != **image;
             if own.iter().any(|(_, pod)| is_old(pod) || !agent::is_ready(pod)) {
@@ -174,71 +215,23 @@ fn check_job(key: &Key, job: &Value, completions: i64, wrong: &mut Vec<String>) 
     }
 }
 
+fn check_cron(api: &Api, key: &Key, cron: &Value, wrong: &mut Vec<String>) {
+    let uid = &cron["metadata"]["uid"];
+    let jobs = api.values(JOBS);
+    let own = jobs.iter().filter(|(_, job)| job["metadata"]["ownerReferences"][0]["uid"] == *uid);
+    let (ended, running): (Vec<_>, Vec<_>) = own.partition(|(_, job)| is_finished(job));
+    let limit = cron["spec"]["successfulJobsHistoryLimit"].as_u64().unwrap_or(0);
+    let is_right = running.is_empty()
+        && ended.len() as u64 <= limit
+        && cron["status"]["active"].as_array().is_none_or(Vec::is_empty);
+    if !is_right {
+        let (running, ended) = (running.len(), ended.len());
+        wrong.push(format!("{key} has {running} Jobs, {ended} ended: {}", cron["status"]));
+    }
+}
+
 fn template(name: &str, image: &str) -> Value {
     let container = json!({"name": "c", "image": image,
         "resources": {"requests": {"cpu": "10m"}}});
     json!({"metadata": {"labels": {"set": name}}, "spec": {"containers": [container]}})
-}
-
-fn perform(api: &Arc<Api>, op: Op) {
-    api.tell(|| format!("user: {op:?}"));
-    let result = api.perform(&op, None);
-    assert!(result.is_ok() || matches!(op, Op::Delete { .. }), "{op:?}: {:?}", result.err());
-}
-
-/// What must hold of workloads with every write.
-#[derive(Default)]
-pub(crate) struct Watcher {
-    /// Pods that have ended, by the uid of their owner.
-    ended: BTreeMap<String, BTreeSet<String>>,
-    /// Active pods of DaemonSets, by set, node and template.
-    daemons: BTreeMap<Key, (String, String, String)>,
-}
-
-impl Watcher {
-    pub(crate) fn observe(&mut self, key: &Key, after: Option<&Value>) -> Option<String> {
-        match (&*key.kind, after) {
-            ("pods", after) => self.observe_pod(key, after),
-            (JOBS, Some(job)) => self.check_counts(key, job),
-            _ => None,
-        }
-    }
-
-    fn observe_pod(&mut self, key: &Key, after: Option<&Value>) -> Option<String> {
-        self.daemons.remove(key);
-        let pod = after?;
-        let owner = &pod["metadata"]["ownerReferences"][0];
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let is_over = matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"));
-        if owner["kind"] == "Job" && (is_over || is_deleting(pod)) {
-            let uids = self.ended.entry(text(&owner["uid"])).or_default();
-            uids.insert(text(&pod["metadata"]["uid"]));
-        }
-        if owner["kind"] != "DaemonSet" || is_deleting(pod) || is_over {
-            return None;
-        }
-        let terms = &pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
-            ["nodeSelectorTerms"];
-        let node = text(&terms[0]["matchFields"][0]["values"][0]);
-        let hash = text(&pod["metadata"]["labels"]["controller-revision-hash"]);
-        let place = (text(&owner["uid"]), node, hash);
-        let double = self.daemons.values().any(|other| *other == place);
-        let told = format!("{key} is the second pod of {place:?}");
-        self.daemons.insert(key.clone(), place);
-        double.then_some(told)
-    }
-
-    /// Never more completions than asked for, and none that did not happen.
-    fn check_counts(&self, key: &Key, job: &Value) -> Option<String> {
-        let status = &job["status"];
-        let count = |name: &str| status[name].as_u64().unwrap_or(0);
-        let asked = job["spec"]["completions"].as_u64().unwrap_or(0);
-        let uid = job["metadata"]["uid"].as_str().unwrap_or_default();
-        let ended = self.ended.get(uid).map_or(0, BTreeSet::len) as u64;
-        if count("succeeded") > asked {
-            return Some(format!("{key} counts {} completions of {asked}", count("succeeded")));
-        }
-        let counted = count("succeeded") + count("failed");
-        (counted > ended).then(|| format!("{key} counts {counted} ends of {ended}: {status}"))
-    }
 }
