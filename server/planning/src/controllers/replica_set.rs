@@ -2,6 +2,7 @@
 //!
 //! Each pod has a slot, and its name follows from the ReplicaSet's uid, the slot and the slot's
 //! incarnation: a creation that is repeated from a stale world meets 409 instead of a second pod.
+//! A slot whose pods end again and again waits longer each time.
 //! Incarnations of slots that were vacated are kept in an annotation of the ReplicaSet, so that the
 //! name of a pod is not given again.
 
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Action, Change, Controller, Entry, Plan, Round, Severity, World,
+    backoff::Backoff,
     owners::{self, Claim},
     pods::{self, PODS, is_running},
     world::PodSummary,
@@ -88,8 +90,10 @@ pub(super) fn plan_of(sort: &Sort, round: &Round<'_>) -> Plan {
         .filter(|entry| is_running(entry))
         .filter_map(|entry| Some(Active { entry, pod: entry.pod()? }))
         .collect();
+    let mut backoff = Backoff::of(round.memory, round.steady);
     if !entry.meta.is_deleting() {
-        actions.extend(scale(sort, round, entry, &set, &owned, &active));
+        let slots = Slots::of(entry, &owned);
+        actions.extend(scale(sort, round, entry, &set, slots, &active, &mut backoff));
     }
     let min_ready = pods::min_ready(set.spec.min_ready_seconds);
     actions.extend(status::action(round, entry, &set, &active, min_ready));
@@ -97,8 +101,9 @@ pub(super) fn plan_of(sort: &Sort, round: &Round<'_>) -> Plan {
         .iter()
         .filter_map(|active| active.pod.available_in(min_ready, round.now))
         .filter(|wait| !wait.is_zero())
+        .chain(backoff.wait())
         .min();
-    Plan { actions, requeue_after, ..Plan::default() }
+    Plan { actions, requeue_after, memory: backoff.into_memory() }
 }
 
 fn scale(
@@ -106,11 +111,11 @@ fn scale(
     round: &Round<'_>,
     entry: &Entry,
     set: &ReplicaSet,
-    owned: &[&Arc<Entry>],
+    mut slots: Slots,
     active: &[Active<'_>],
+    backoff: &mut Backoff,
 ) -> Vec<Action> {
     let desired = usize::try_from(set.spec.replicas.unwrap_or(1)).unwrap_or(0);
-    let mut slots = Slots::of(entry, owned);
     let mut actions: Vec<Action> = slots.persist(entry).into_iter().collect();
     if active.len() < desired {
         actions.extend(round.failures.first().map(|failure| {
@@ -118,7 +123,7 @@ fn scale(
             pods::record(entry, sort.source, Severity::Warning, "FailedCreate", message)
         }));
         let missing = (desired - active.len()).min(BURST_MAX);
-        let names = slots.fill(round.world, entry, missing);
+        let names = slots.fill(round, entry, missing, backoff);
         actions.extend(names.iter().map(|(name, slot)| create(entry, set, name, slot)));
         actions.extend(names.iter().map(|(name, _)| {
             pods::record(

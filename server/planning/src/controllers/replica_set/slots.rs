@@ -9,7 +9,9 @@ use object::Key;
 use serde_json::json;
 
 use crate::{
-    Action, Entry, World, names,
+    Action, Entry, Round,
+    backoff::Backoff,
+    names,
     pods::{PODS, is_running},
 };
 
@@ -24,6 +26,8 @@ pub(super) struct Slots {
     /// The next incarnation of slots whose earlier pods were seen to go.
     next: BTreeMap<u32, u32>,
     persisted: BTreeMap<u32, u32>,
+    /// Slots whose last pod has ended by itself.
+    ended: BTreeSet<u32>,
 }
 
 impl Slots {
@@ -36,7 +40,12 @@ impl Slots {
             .flat_map(|text| text.split(','))
             .filter_map(|pair| parse(pair, ':'))
             .collect();
-        let mut slots = Self { taken: BTreeSet::new(), next: persisted.clone(), persisted };
+        let mut slots = Self {
+            taken: BTreeSet::new(),
+            next: persisted.clone(),
+            persisted,
+            ended: BTreeSet::new(),
+        };
         for pod in owned {
             let Some((slot, incarnation)) =
                 pod.meta.annotations.get(SLOT).and_then(|text| parse(text, '.'))
@@ -48,6 +57,9 @@ impl Slots {
             } else {
                 let next = slots.next.entry(slot).or_insert(0);
                 *next = (*next).max(incarnation + 1);
+                if !pod.meta.is_deleting() {
+                    slots.ended.insert(slot);
+                }
             }
         }
         slots
@@ -68,26 +80,26 @@ impl Slots {
         Some(Action::Patch { key: set.key.clone(), subresource: "", patch })
     }
 
-    /// Names and slots for so many new pods: the lowest free slots. Where the name belongs to
-    /// another slot's pod, the next incarnation is taken.
+    /// Names and slots for so many new pods: the lowest free slots, less those that have to wait.
+    /// Where the name belongs to another slot's pod, the next incarnation is taken.
     pub(super) fn fill(
         &mut self,
-        world: &World,
+        round: &Round<'_>,
         set: &Entry,
         count: usize,
+        backoff: &mut Backoff,
     ) -> Vec<(String, String)> {
         let mut given = BTreeMap::new();
-        let mut free = 0_u32..;
-        while given.len() < count {
-            let slot = free.next().expect("slots do not run out");
-            if self.taken.contains(&slot) {
+        let free = (0_u32..).filter(|slot| !self.taken.contains(slot)).take(count);
+        for slot in free {
+            if self.ended.contains(&slot) && !backoff.may_try(&slot.to_string(), round.steady) {
                 continue;
             }
             let mut incarnation = self.next.get(&slot).copied().unwrap_or(0);
             let name = loop {
                 let name = pod_name(set, slot, incarnation);
                 let key = Key::new(PODS, &set.key.namespace, &name);
-                if world.entry(&key).is_none() && !given.contains_key(&name) {
+                if round.world.entry(&key).is_none() && !given.contains_key(&name) {
                     break name;
                 }
                 incarnation += 1;

@@ -155,6 +155,23 @@ fn a_changed_pod_wakes_its_owners_before_and_after() {
     assert!(keys_of(&SORT, &change, &lab.world).is_empty());
 }
 
+#[test]
+fn a_slot_whose_pods_end_at_once_waits_longer_each_time() {
+    let mut lab = Lab::with([set(2)]);
+    let mut made = 0;
+    for _ in 0..120 {
+        lab.settle(&[CONTROLLER]);
+        let pods: Vec<Key> = lab.world.of_kind(PODS).map(|pod| pod.key.clone()).collect();
+        made = pods.len();
+        for pod in pods {
+            lab.edit(&pod, |pod| pod["status"]["phase"] = "Failed".into());
+        }
+        lab.pass(1);
+    }
+    // At 0, 1, 2, 4, 8, 16, 32 and 64 s, in both slots.
+    assert!((14..=18).contains(&made), "{made} pods in two minutes");
+}
+
 proptest! {
     /// Whatever pods there are, the rounds end with as many as asked for, and repeat nothing.
     #[test]
