@@ -73,12 +73,18 @@ pub fn update_status(entry: &Entry, status: &impl Serialize) -> Option<Action> {
     Some(Action::Update { key: entry.key.clone(), subresource: "status", body })
 }
 
-/// The same actions, events last: what can be done at once then stands together.
-pub fn events_last(actions: Vec<Action>) -> Vec<Action> {
-    let (events, mut writes): (Vec<_>, Vec<_>) =
-        actions.into_iter().partition(|action| matches!(action, Action::Record(_)));
-    writes.extend(events);
-    writes
+/// The same actions, events apart from writes: what can be done at once then stands together.
+/// Warnings come first: what goes wrong again must not keep them from being told.
+pub fn sort_events(actions: Vec<Action>) -> Vec<Action> {
+    let is_warning = |action: &Action| {
+        matches!(action, Action::Record(Event { severity: Severity::Warning, .. }))
+    };
+    let (mut told, rest): (Vec<_>, Vec<_>) = actions.into_iter().partition(is_warning);
+    let (events, writes): (Vec<_>, Vec<_>) =
+        rest.into_iter().partition(|action| matches!(action, Action::Record(_)));
+    told.extend(writes);
+    told.extend(events);
+    told
 }
 
 /// The first refusal of an action that begins so, as in `create pods`.

@@ -90,7 +90,7 @@ fn plan(round: &Round<'_>) -> Plan {
     } else if cron.status.unwrap_or_default() != status {
         actions.extend(pods::set_status(entry, &status));
     }
-    actions = pods::events_last(actions);
+    actions = pods::sort_events(actions);
     Plan { actions, requeue_after: wait, ..Plan::default() }
 }
 

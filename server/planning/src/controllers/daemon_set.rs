@@ -53,7 +53,7 @@ fn plan(round: &Round<'_>) -> Plan {
         }
         set.clean_up();
     }
-    set.actions = pods::events_last(set.actions);
+    set.actions = pods::sort_events(set.actions);
     let status = status::action(&set);
     set.actions.extend(status);
     let waits = set.nodes.iter().flat_map(|on| &on.pods);

@@ -99,7 +99,7 @@ fn decide(
             }
         }
     }
-    actions = pods::events_last(actions);
+    actions = pods::sort_events(actions);
     actions.extend(status.action());
     past.write(&mut memory);
     let asked: Option<Timestamp> = memory["asked"].as_str().and_then(|text| text.parse().ok());

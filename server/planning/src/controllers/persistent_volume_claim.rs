@@ -83,7 +83,7 @@ fn plan(round: &Round<'_>) -> Plan {
         Some(name) => status::follow(&mut draft, &name),
         None => bind(&mut draft),
     }
-    let actions = pods::events_last(draft.actions);
+    let actions = pods::sort_events(draft.actions);
     Plan { actions, ..Plan::default() }
 }
 

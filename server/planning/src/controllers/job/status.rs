@@ -35,6 +35,7 @@ pub(super) fn finish(mut work: Work<'_>) -> Plan {
         work.events.retain(|event| !is_of_pods(event));
     }
     actions.append(&mut work.events);
+    let actions = pods::sort_events(actions);
     Plan { actions, requeue_after: work.waits.iter().min().copied(), memory }
 }
 

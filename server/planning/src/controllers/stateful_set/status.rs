@@ -12,7 +12,7 @@ use crate::{
 };
 
 pub(super) fn finish(mut set: Set<'_>, backoff: Backoff) -> Plan {
-    set.actions = pods::events_last(set.actions);
+    set.actions = pods::sort_events(set.actions);
     let status = status(&set);
     let old = set.object.status.clone();
     let is_known = !set.history.name.is_empty();
