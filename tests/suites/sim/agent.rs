@@ -211,7 +211,10 @@ impl Agent {
             .iter()
             .filter(|(_, pod)| match is_deleting(pod) {
                 true => pod["metadata"]["deletionGracePeriodSeconds"] != 0,
-                false => !is_over(pod) && (!is_ready(pod) || ends(pod) || !runs(pod)),
+                false => {
+                    let is_done = is_ready(pod) || trouble(pod).is_some_and(|t| is_told(pod, &t));
+                    !is_over(pod) && (!is_done || ends(pod) || !runs(pod))
+                }
             })
             .collect();
         let Some((key, pod)) = api.pick(&due).copied() else { return false };
@@ -249,6 +252,9 @@ impl Agent {
                 return status(key, json!({"conditions": [unready]}));
             }
         }
+        if let Some(trouble) = trouble(pod) {
+            return status(key, trouble);
+        }
         self.addresses += 1;
         let new_ip = || format!("10.42.{}.{}", self.number, self.addresses);
         let ip = pod["status"]["podIP"].as_str().map_or_else(new_ip, ToOwned::to_owned);
@@ -269,6 +275,26 @@ impl Agent {
 fn status(key: &Key, status: Value) -> Op {
     let patch = json!({"status": status});
     Op::Patch { key: key.clone(), subresource: "status".to_owned(), patch }
+}
+
+/// What becomes of a pod whose label says that it does not work.
+fn trouble(pod: &Value) -> Option<Value> {
+    let waiting = |reason: &str, restarts: i32| {
+        let phase = if restarts > 0 { "Running" } else { "Pending" };
+        json!({"phase": phase, "conditions": [{"type": "Ready", "status": "False"}],
+            "containerStatuses": [{"name": "c", "ready": false, "restartCount": restarts,
+                "image": "", "imageID": "", "state": {"waiting": {"reason": reason}}}]})
+    };
+    match pod["metadata"]["labels"]["does"].as_str()? {
+        "crash" => Some(waiting("CrashLoopBackOff", 5)),
+        "never-come" => Some(waiting("ImagePullBackOff", 0)),
+        "fail" => Some(json!({"phase": "Failed", "conditions": []})),
+        _ => None,
+    }
+}
+
+fn is_told(pod: &Value, trouble: &Value) -> bool {
+    pod["status"]["containerStatuses"] == trouble["containerStatuses"]
 }
 
 /// Whether a pod does its work and ends.

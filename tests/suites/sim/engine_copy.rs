@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use client::Update;
-use engine::{Core, Effects, Executor, Job, Now, Outcome};
+use engine::{Core, Counters, Effects, Executor, Job, Now, Outcome};
 use futures::{FutureExt, future::BoxFuture};
 use jiff::SignedDuration;
 use object::{ApiError, Key, KindName};
@@ -25,6 +25,7 @@ const JOBS_MAX: usize = 4;
 pub(crate) struct EngineCopy {
     api: Arc<Api>,
     core: Core,
+    counters: Arc<Counters>,
     executor: Arc<Executor>,
     /// How much of each kind's log it has been told; `None` before it was told what there is.
     told: BTreeMap<KindName, Option<usize>>,
@@ -39,6 +40,7 @@ pub(crate) struct EngineCopy {
 impl EngineCopy {
     /// Starts a copy that takes the lease.
     pub(crate) fn start(api: &Arc<Api>, holder: &str) -> Self {
+        let counters = Arc::new(Counters::default());
         let fence = api.take_lease(holder);
         api.tell(|| format!("engine {holder} starts with epoch {}", fence.epoch));
         let line = Arc::new(Line { api: api.clone() });
@@ -50,7 +52,8 @@ impl EngineCopy {
         };
         let mut copy = Self {
             api: api.clone(),
-            core: Core::new(planning::CONTROLLERS, kinds(), Arc::default()),
+            core: Core::new(planning::CONTROLLERS, kinds(), counters.clone()),
+            counters,
             executor: Arc::new(Executor::new(line, Arc::new(NoHosts), Some(fence))),
             told: kinds().map(|kind| (kind, None)).collect(),
             stalled: BTreeMap::new(),
@@ -71,6 +74,11 @@ impl EngineCopy {
         let elapsed = self.api.elapsed();
         let since_start = Duration::try_from(elapsed - self.started).unwrap();
         Now { wall: epoch() + elapsed + self.skew, since_start }
+    }
+
+    /// How many plans it has made.
+    pub(crate) fn rounds(&self) -> u64 {
+        self.counters.rounds.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Its clock is set to another time.

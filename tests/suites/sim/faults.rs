@@ -49,7 +49,7 @@ impl Faults {
         *self = Self { is_calm, keeps_events, pace_ms, ..Self::none() };
     }
 
-    fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self {
             is_calm: true,
             has_bad_lines: false,

@@ -54,6 +54,8 @@ const DEFAULTED: [&str; 6] = [
     "cronjobs.batch",
     "poddisruptionbudgets.policy",
 ];
+/// The namespace whose quota allows no pods.
+pub(crate) const POOR: &str = "poor";
 const BUDGETS: &str = "poddisruptionbudgets.policy";
 
 impl Api {
@@ -103,6 +105,10 @@ impl Api {
         let namespace = Key::new("namespaces", "", &key.namespace);
         if !key.namespace.is_empty() && self.value(&namespace).is_none_or(|n| is_deleting(&n)) {
             let why = format!("namespace {} is being terminated", key.namespace);
+            return Err(ApiError::forbidden(&key.kind, &key.name, why));
+        }
+        if &*key.kind == "pods" && &*key.namespace == POOR {
+            let why = "exceeded quota: none, requested: pods=1, used: pods=0, limited: pods=0";
             return Err(ApiError::forbidden(&key.kind, &key.name, why));
         }
         {

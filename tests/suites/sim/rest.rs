@@ -25,14 +25,8 @@ impl Run {
         self.start_engine();
         let mut unrest = Vec::new();
         for _ in 0..STEPS_MAX {
-            self.check();
             self.steps += 1;
-            let mut moved = self.engines[0].step();
-            for agent in &mut self.agents {
-                agent.replace(&self.api);
-                moved |= agent.step(&self.api, false);
-            }
-            self.check_identities();
+            let moved = self.act();
             if moved || self.user.go_on(&self.api) || user::tidy(&self.api) {
                 continue;
             }
@@ -48,6 +42,33 @@ impl Run {
             }
         }
         panic!("it does not come to rest:\n{}", unrest.join("\n"));
+    }
+
+    /// Lets so much time pass, in which everybody does what there is to do.
+    pub(crate) fn live(&mut self, seconds: i64) {
+        let end = self.api.elapsed() + SignedDuration::from_secs(seconds);
+        while self.api.elapsed() < end && (self.act() || self.wait()) {}
+    }
+
+    /// Does so many things of what there is to do.
+    pub(crate) fn work(&mut self, steps: usize) {
+        for _ in 0..steps {
+            if !self.act() {
+                self.wait();
+            }
+        }
+    }
+
+    /// Everybody does one thing; whether there was any.
+    fn act(&mut self) -> bool {
+        self.check();
+        let mut moved = self.engines[0].step();
+        for agent in &mut self.agents {
+            agent.replace(&self.api);
+            moved |= agent.step(&self.api, false);
+        }
+        self.check_identities();
+        moved
     }
 
     fn unrest(&self) -> Vec<String> {

@@ -9,7 +9,7 @@ use crate::{
     scaler::Scaler, tenants, tenants::Tenants, user::User, workloads::Workloads,
 };
 
-const STEPS: usize = 800;
+const STEPS: usize = 500;
 const NODES: usize = 3;
 
 /// What a run came to: for comparing runs.
@@ -62,8 +62,18 @@ impl Drop for Story {
 }
 
 impl Run {
+    /// One without any faults.
+    pub(crate) fn quiet() -> Self {
+        let api = Api::new(0, false);
+        api.state().faults = Faults::none();
+        Self::with(Arc::new(api))
+    }
+
     fn new(seed: u64, tells: bool) -> Self {
-        let api = Arc::new(Api::new(seed, tells));
+        Self::with(Arc::new(Api::new(seed, tells)))
+    }
+
+    fn with(api: Arc<Api>) -> Self {
         for name in ["default", "kube-system", "kube-node-lease", "apps"] {
             api.perform(&tenants::namespace(name), None).unwrap();
         }

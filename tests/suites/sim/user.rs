@@ -235,14 +235,20 @@ pub(crate) fn tidy(api: &Arc<Api>) -> bool {
     found
 }
 
-/// Whether the Deployment and all its sets have been looked at since they last changed.
+/// Whether the Deployment has come to rest: while it has not, something may be under way that was
+/// right when it was decided.
 fn is_settled(api: &Arc<Api>, app: &str, asked: &Asked) -> bool {
     let is_observed =
         |value: &Value| value["status"]["observedGeneration"] == value["metadata"]["generation"];
+    let Some(deployment) = api.value(&key(app, asked)) else { return false };
+    let counts = ["replicas", "updatedReplicas", "availableReplicas"];
+    let has = |name: &&str| deployment["status"][name].as_i64().unwrap_or(0) == asked.replicas;
     let sets = api.values("replicasets.apps");
     let mut own = sets.iter().filter(|(_, set)| set["metadata"]["labels"]["app"] == app);
-    api.value(&key(app, asked)).is_some_and(|value| is_observed(&value))
-        && own.all(|(_, set)| is_observed(set))
+    let sizes = |set: &Value| set["spec"]["replicas"].as_i64().unwrap_or(0);
+    is_observed(&deployment)
+        && counts.iter().all(has)
+        && own.all(|(_, set)| is_observed(set) && [0, asked.replicas].contains(&sizes(set)))
 }
 
 pub(crate) fn perform(api: &Arc<Api>, op: Op) {
