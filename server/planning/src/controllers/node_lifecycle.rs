@@ -4,6 +4,7 @@
 //! set, and after a restart of the server every node gets its time again.
 
 mod marks;
+mod zones;
 
 use std::time::Duration;
 
@@ -30,7 +31,15 @@ const SILENCE_MAX: Duration = Duration::from_secs(16);
 fn keys_for(change: &Change, world: &World) -> Vec<Key> {
     let node = |name: &str| Key::new(NODES, "", name);
     match &*change.key.kind {
-        NODES => vec![change.key.clone()],
+        NODES => {
+            let is_ready =
+                |node: Option<&std::sync::Arc<Entry>>| node.map(|node| zones::answers(node));
+            let mut keys = vec![change.key.clone()];
+            if is_ready(change.old.as_ref()) != is_ready(change.new.as_ref()) {
+                keys.extend(zones::concerned(world).map(|node| node.key.clone()));
+            }
+            keys
+        }
         LEASES if &*change.key.namespace == LEASE_NAMESPACE => vec![node(&change.key.name)],
         // A pod is of interest while its node does not answer.
         PODS => pods_node(change)
@@ -58,11 +67,13 @@ fn plan(round: &Round<'_>) -> Plan {
     let Some(node) = entry.decode::<kinds::node::Node>() else { return Plan::default() };
     let (memory, silence) = heard(round, entry);
     let is_silent = silence >= SILENCE_MAX;
-    let mut actions = marks::mark_node(round, entry, &node, is_silent);
+    let pace = zones::pace(round, entry);
+    let (mut actions, wait) = marks::mark_node(round, entry, &node, is_silent, pace);
     if is_silent {
         actions.extend(marks::mark_pods(round, entry));
     }
-    let requeue_after = (!is_silent).then(|| SILENCE_MAX - silence);
+    let silence_left = (!is_silent).then(|| SILENCE_MAX - silence);
+    let requeue_after = silence_left.into_iter().chain(wait).min();
     Plan { actions, requeue_after, memory }
 }
 

@@ -1,26 +1,29 @@
 //! How silence shows: conditions and taints of the node, readiness of its pods.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::{Node, NodeCondition, Taint};
 use serde_json::{Value, json};
 
-use super::{CONTROLLER, PODS};
+use super::{CONTROLLER, PODS, zones::Pace};
 use crate::{Action, Entry, Event, Round, Severity, conditions, taints};
 
 const READY: &str = "Ready";
 /// What nobody knows of a silent node.
 const UNKNOWN: [&str; 4] = [READY, "MemoryPressure", "DiskPressure", "PIDPressure"];
-const OURS: [&str; 2] = [taints::NOT_READY, taints::UNREACHABLE];
+pub(super) const OURS: [&str; 2] = [taints::NOT_READY, taints::UNREACHABLE];
 
 pub(super) fn mark_node(
     round: &Round<'_>,
     entry: &Entry,
     node: &Node,
     is_silent: bool,
-) -> Vec<Action> {
+    pace: Pace,
+) -> (Vec<Action>, Option<Duration>) {
     let mut node = node.clone();
     let news = is_silent && make_unknown(round, &mut node);
     let taints_before = node.spec.as_ref().and_then(|spec| spec.taints.clone()).unwrap_or_default();
-    let taints = taints_now(round, &node, is_silent, &taints_before);
+    let (taints, wait) = taints_now(round, &node, is_silent, &taints_before, pace);
     let mut actions = Vec::new();
     if taints != taints_before {
         let patch = json!({
@@ -40,7 +43,7 @@ pub(super) fn mark_node(
         }));
         actions.push(Action::SetStatus { key: entry.key.clone(), body: json!(node) });
     }
-    actions
+    (actions, wait)
 }
 
 /// Sets the conditions of a silent node; says whether that changed one.
@@ -71,8 +74,15 @@ fn make_unknown(round: &Round<'_>, node: &mut Node) -> bool {
     changed
 }
 
-/// The node's taints: others' as they are, ours as its state demands.
-fn taints_now(round: &Round<'_>, node: &Node, is_silent: bool, before: &[Taint]) -> Vec<Taint> {
+/// The node's taints: others' as they are, ours as its state and its zone's demand; and when to look
+/// again at a pace that does not allow them all yet.
+fn taints_now(
+    round: &Round<'_>,
+    node: &Node,
+    is_silent: bool,
+    before: &[Taint],
+    pace: Pace,
+) -> (Vec<Taint>, Option<Duration>) {
     let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
     let ready = conditions.into_iter().flatten().find(|condition| condition.type_ == READY);
     let key = match ready.map(|condition| condition.status.as_str()) {
@@ -87,14 +97,28 @@ fn taints_now(round: &Round<'_>, node: &Node, is_silent: bool, before: &[Taint])
         .filter(|taint| !OURS.contains(&taint.key.as_str()) || Some(taint.key.as_str()) == key)
         .cloned()
         .collect();
-    let Some(key) = key else { return taints };
-    for effect in [taints::NO_SCHEDULE, taints::NO_EXECUTE] {
+    let Some(key) = key else { return (taints, None) };
+    let is_evicting =
+        |taint: &Taint| taint.effect == taints::NO_EXECUTE && OURS.contains(&taint.key.as_str());
+    let was_given_up = before.iter().any(is_evicting);
+    if pace == Pace::Recall {
+        taints.retain(|taint| !is_evicting(taint));
+    }
+    let (evicts, wait) = match pace {
+        Pace::Now => (true, None),
+        Pace::Recall => (false, None),
+        _ if was_given_up => (true, None),
+        Pace::After(wait) => (false, Some(wait)),
+        Pace::Never => (false, None),
+    };
+    let effects = [Some(taints::NO_SCHEDULE), Some(taints::NO_EXECUTE).filter(|_| evicts)];
+    for effect in effects.into_iter().flatten() {
         if !taints.iter().any(|taint| taint.key == key && taint.effect == effect) {
             let time_added = Some(conditions::time(round.now));
             taints.push(Taint { time_added, ..taints::taint(key, effect) });
         }
     }
-    taints
+    (taints, wait)
 }
 
 /// Pods of a silent node are not ready, whatever they last said.
