@@ -13,6 +13,8 @@ use crate::{Change, Entry, World, world::PodSummary};
 pub const SERVICES: &str = "services";
 pub const PODS: &str = "pods";
 pub const NODES: &str = "nodes";
+/// Of a node.
+pub const ZONE: &str = "topology.kubernetes.io/zone";
 
 /// One pod that a Service may lead to.
 pub struct Backend<'w> {
@@ -59,7 +61,7 @@ pub fn of_service<'w>(world: &'w World, service: &'w Entry) -> Vec<Backend<'w>> 
         let pod = entry.pod().filter(|pod| !pod.is_finished())?;
         let node = world.entry(&Key::new(NODES, "", &pod.node));
         let node_answers = node.is_some_and(|node| node.node().is_some_and(|node| node.is_ready));
-        let zone = node.and_then(|node| node.meta.labels.get("topology.kubernetes.io/zone"));
+        let zone = node.and_then(|node| node.meta.labels.get(ZONE));
         Some(Backend {
             entry,
             pod,
@@ -143,7 +145,7 @@ pub fn services_for(change: &Change, world: &World) -> Vec<Key> {
         SERVICES => vec![change.key.clone()],
         PODS if is_irrelevant(change) => Vec::new(),
         PODS => change.both().flat_map(|pod| selecting(world, pod)).collect(),
-        NODES if !is_ready_changed(change) => Vec::new(),
+        NODES if !is_answer_changed(change) => Vec::new(),
         NODES => world
             .with_field(PODS, "spec.nodeName", &change.key.name)
             .flat_map(|pod| selecting(world, pod))
@@ -169,9 +171,11 @@ fn is_irrelevant(change: &Change) -> bool {
     old.meta.uid == new.meta.uid && old.meta.labels == new.meta.labels && told(old) == told(new)
 }
 
-fn is_ready_changed(change: &Change) -> bool {
-    let is_ready = |entry: Option<&Arc<Entry>>| {
-        entry.and_then(|entry| entry.node()).is_some_and(|node| node.is_ready)
+/// Whether a node answers otherwise than before, or from another zone.
+fn is_answer_changed(change: &Change) -> bool {
+    let told = |entry: Option<&Arc<Entry>>| {
+        let is_ready = entry.and_then(|entry| entry.node()).is_some_and(|node| node.is_ready);
+        (is_ready, entry.and_then(|entry| entry.meta.labels.get(ZONE).cloned()))
     };
-    is_ready(change.old.as_ref()) != is_ready(change.new.as_ref())
+    told(change.old.as_ref()) != told(change.new.as_ref())
 }

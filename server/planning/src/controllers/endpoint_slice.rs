@@ -1,6 +1,7 @@
 //! Tells, in slices of at most a hundred, where a Service leads.
 
 mod fill;
+mod hints;
 
 use std::sync::Arc;
 

@@ -61,12 +61,29 @@ impl Backends {
     }
 }
 
+/// Whose endpoints these are to be: a node, and its zone if it says one.
+#[derive(Clone, Copy)]
+pub(super) struct Here<'w> {
+    pub(super) node: &'w str,
+    pub(super) zone: Option<&'w str>,
+}
+
+/// How near an endpoint is meant to be used, and whether it is meant for here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hint {
+    None,
+    Here,
+    Elsewhere,
+}
+
 /// An endpoint of a slice with what decides whether it is used.
 struct Candidate {
     endpoint: Endpoint,
     is_ready: bool,
     /// Would answer still, though its pod is about to stop.
     is_draining: bool,
+    node_hint: Hint,
+    zone_hint: Hint,
 }
 
 /// The endpoints behind one port of a service, from which each audience gets its share.
@@ -74,12 +91,12 @@ pub(super) struct Candidates(Vec<Candidate>);
 
 impl Candidates {
     /// Reads the slices of a service as they concern one of its ports.
-    pub(super) fn read(port: &ServicePort, slices: &[EndpointSlice], node: &str) -> Self {
+    pub(super) fn read(port: &ServicePort, slices: &[EndpointSlice], here: Here<'_>) -> Self {
         let mut all = Vec::new();
         for slice in slices.iter().filter(|slice| slice.address_type == "IPv4") {
             for number in ports_of(port, slice) {
                 let endpoints = slice.endpoints.iter().flatten();
-                all.extend(endpoints.filter_map(|e| candidate(e, number, node)));
+                all.extend(endpoints.filter_map(|e| candidate(e, number, here)));
             }
         }
         Self(all)
@@ -111,15 +128,24 @@ impl Candidates {
 
     /// The ready endpoints; when there are none, those that still answer while they stop.
     fn usable(&self, only_local: bool) -> Vec<Endpoint> {
-        let choose = |wanted: fn(&Candidate) -> bool| -> Vec<Endpoint> {
+        let choose = |wanted: &dyn Fn(&Candidate) -> bool| -> Vec<Endpoint> {
             let in_reach = self.0.iter().filter(|c| c.endpoint.is_local || !only_local);
             let mut chosen: Vec<_> = in_reach.filter(|c| wanted(c)).map(|c| c.endpoint).collect();
             chosen.sort_unstable();
             chosen.dedup_by_key(|endpoint| endpoint.address);
             chosen
         };
-        let ready = choose(|candidate| candidate.is_ready);
-        if ready.is_empty() { choose(|candidate| candidate.is_draining) } else { ready }
+        // Hints are followed if all ready endpoints have them and one is meant for here.
+        let hint = [|c: &Candidate| c.node_hint, |c: &Candidate| c.zone_hint]
+            .into_iter()
+            .find(|hint| !only_local && self.follows(*hint));
+        let ready = choose(&|c| c.is_ready && hint.is_none_or(|hint| hint(c) == Hint::Here));
+        if ready.is_empty() { choose(&|candidate| candidate.is_draining) } else { ready }
+    }
+
+    fn follows(&self, hint: fn(&Candidate) -> Hint) -> bool {
+        let ready = || self.0.iter().filter(|candidate| candidate.is_ready);
+        ready().all(|c| hint(c) != Hint::None) && ready().any(|c| hint(c) == Hint::Here)
     }
 }
 
@@ -134,17 +160,30 @@ fn ports_of<'s>(port: &'s ServicePort, slice: &'s EndpointSlice) -> impl Iterato
     slice.ports.iter().flatten().filter(same).filter_map(|p| u16::try_from(p.port?).ok())
 }
 
-fn candidate(endpoint: &SliceEndpoint, port: u16, node: &str) -> Option<Candidate> {
+fn hint<'n>(mut names: impl Iterator<Item = &'n str>, own: Option<&str>) -> Hint {
+    match (names.next(), own) {
+        (None, _) => Hint::None,
+        (Some(first), Some(own)) if first == own || names.any(|name| name == own) => Hint::Here,
+        _ => Hint::Elsewhere,
+    }
+}
+
+fn candidate(endpoint: &SliceEndpoint, port: u16, here: Here<'_>) -> Option<Candidate> {
     let address: Ipv4Addr = endpoint.addresses.first()?.parse().ok()?;
     let conditions = endpoint.conditions.as_ref();
     let ready = conditions.and_then(|c| c.ready).unwrap_or(true);
     let serving = conditions.and_then(|c| c.serving).unwrap_or(ready);
     let terminating = conditions.and_then(|c| c.terminating).unwrap_or(false);
+    let hints = endpoint.hints.as_ref();
+    let nodes = hints.into_iter().flat_map(|hints| hints.for_nodes.iter().flatten());
+    let zones = hints.into_iter().flat_map(|hints| hints.for_zones.iter().flatten());
     Some(Candidate {
         endpoint: Endpoint {
             address: SocketAddrV4::new(address, port),
-            is_local: endpoint.node_name.as_deref() == Some(node),
+            is_local: endpoint.node_name.as_deref() == Some(here.node),
         },
+        node_hint: hint(nodes.map(|node| node.name.as_str()), Some(here.node)),
+        zone_hint: hint(zones.map(|zone| zone.name.as_str()), here.zone),
         is_ready: ready && !terminating,
         is_draining: (serving || ready) && terminating,
     })

@@ -12,11 +12,14 @@ use k8s_openapi::api::{core::v1::Service, discovery::v1::EndpointSlice};
 use object::Key;
 
 use super::{
-    ENDPOINT_SLICES, SERVICES,
-    backends::{Backends, Candidates},
+    ENDPOINT_SLICES, NODES, SERVICES,
+    backends::{Backends, Candidates, Here},
     frontends::{Frontend, Place, Protocol, frontends_of},
 };
-use crate::world::{Change, Entry, World};
+use crate::{
+    backends::ZONE,
+    world::{Change, Entry, World},
+};
 
 /// The label by which a slice names its service.
 const SERVICE_LABEL: &str = "kubernetes.io/service-name";
@@ -42,7 +45,7 @@ pub fn table(world: &World, node: &str) -> Table {
     let mut table = Table::default();
     for entry in world.of_kind(SERVICES) {
         let slices = slices.remove(&entry.key).unwrap_or_default();
-        table.claim(&entry.key, claims_of(entry, &slices, node));
+        table.claim(&entry.key, claims_of(entry, &slices, here(world, node)));
     }
     table
 }
@@ -53,12 +56,16 @@ impl Table {
         let concerned: BTreeSet<Key> = match &*change.key.kind {
             SERVICES => BTreeSet::from([change.key.clone()]),
             ENDPOINT_SLICES => change.both().filter_map(|entry| service_of(entry)).collect(),
+            // From another zone other endpoints are near.
+            NODES if &*change.key.name == node && is_moved(change) => {
+                world.of_kind(SERVICES).map(|entry| entry.key.clone()).collect()
+            }
             _ => return false,
         };
         let before = self.clone();
         for key in concerned {
             let claims = match world.entry(&key) {
-                Some(entry) => claims_of(entry, &slices_of(world, &key), node),
+                Some(entry) => claims_of(entry, &slices_of(world, &key), here(world, node)),
                 None => BTreeMap::new(),
             };
             self.claim(&key, claims);
@@ -68,7 +75,7 @@ impl Table {
 
     /// Follows everything that differs between two worlds, without reading the rest again.
     pub fn follow(&mut self, old: &World, new: &World, node: &str) {
-        for kind in [SERVICES, ENDPOINT_SLICES] {
+        for kind in [NODES, SERVICES, ENDPOINT_SLICES] {
             for change in differences(old, new, kind) {
                 self.update(new, node, &change);
             }
@@ -161,16 +168,28 @@ fn differences(old: &World, new: &World, kind: &str) -> Vec<Change> {
     }
 }
 
+fn here<'w>(world: &'w World, node: &'w str) -> Here<'w> {
+    let own = world.entry(&Key::new(NODES, "", node));
+    let zone = own.and_then(|own| own.meta.labels.get(ZONE));
+    Here { node, zone: zone.map(String::as_str) }
+}
+
+/// Whether a node is in another zone than before.
+fn is_moved(change: &Change) -> bool {
+    let zone = |node: &Option<Arc<Entry>>| node.as_ref()?.meta.labels.get(ZONE).cloned();
+    zone(&change.old) != zone(&change.new)
+}
+
 /// The frontends of a service, each with its backends.
 fn claims_of(
     entry: &Entry,
     slices: &[EndpointSlice],
-    node: &str,
+    here: Here<'_>,
 ) -> BTreeMap<Frontend, Arc<Backends>> {
     let mut claims = BTreeMap::new();
     let Some(service) = decode::<Service>(entry) else { return claims };
     for port in service.spec.iter().flat_map(|spec| spec.ports.iter().flatten()) {
-        let candidates = Candidates::read(port, slices, node);
+        let candidates = Candidates::read(port, slices, here);
         for (frontend, audience) in frontends_of(&service, port) {
             let backends = || Arc::new(candidates.backends_for(&service, audience));
             claims.entry(frontend).or_insert_with(backends);

@@ -8,6 +8,7 @@ use k8s_openapi::api::{
     discovery::v1::{Endpoint, EndpointConditions, EndpointPort, EndpointSlice},
 };
 
+use super::hints;
 use crate::{
     Entry,
     backends::{self, Backend, Port},
@@ -137,6 +138,7 @@ fn endpoint(service: &Service, backend: &Backend<'_>) -> Endpoint {
             ..ObjectReference::default()
         }),
         zone: backend.zone.map(ToOwned::to_owned),
+        hints: hints::of(service, backend),
         ..Endpoint::default()
     }
 }

@@ -59,6 +59,40 @@ fn slices(lab: &Lab) -> Vec<String> {
 }
 
 #[test]
+fn endpoints_are_meant_for_what_is_near_where_the_service_wants_it() {
+    let mut far = node("True");
+    far["metadata"]["labels"] = json!({"topology.kubernetes.io/zone": "east"});
+    let hints = |lab: &Lab| {
+        let slice = lab.world.of_kind(SLICES).next().unwrap();
+        let endpoints = lab.value(&slice.key)["endpoints"].clone();
+        let shown = endpoints.as_array().unwrap().iter().map(|one| one["hints"].to_string());
+        shown.collect::<Vec<_>>().join(" ")
+    };
+    let mut lab = Lab::with([
+        far,
+        service(json!({"port": 80, "targetPort": 8080})),
+        pod("a", "10.42.0.1", "True"),
+        pod("b", "10.42.0.2", "False"),
+    ]);
+    for (wanted, expected) in [
+        (Value::Null, "null null"),
+        ("PreferClose".into(), r#"{"forZones":[{"name":"east"}]} null"#),
+        ("PreferSameZone".into(), r#"{"forZones":[{"name":"east"}]} null"#),
+        (
+            "PreferSameNode".into(),
+            r#"{"forNodes":[{"name":"one"}],"forZones":[{"name":"east"}]} null"#,
+        ),
+    ] {
+        lab.edit(&key(), |service| service["spec"]["trafficDistribution"] = wanted);
+        lab.settle(&[CONTROLLER]);
+        assert_eq!(hints(&lab), expected);
+    }
+    let node = Key::new(backends::NODES, "", "one");
+    let change = lab.edit(&node, |node| node["metadata"]["labels"] = json!({})).unwrap();
+    assert_eq!(keys_for(&change, &lab.world), [key(), key()], "for each of its pods");
+}
+
+#[test]
 fn a_service_without_pods_has_one_empty_slice() {
     let mut lab = Lab::with([service(json!({"port": 80, "targetPort": 8080}))]);
     let plan = lab.plan(&CONTROLLER, &key());

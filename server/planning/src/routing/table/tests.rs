@@ -68,6 +68,71 @@ fn gives_every_frontend_its_ready_endpoints() {
 }
 
 #[test]
+fn stays_near_where_all_endpoints_are_meant_for_somebody() {
+    let spec = json!({"clusterIP": "10.43.0.5", "ports": [{"port": 80}]});
+    let node = |name: &str, zone: &str| {
+        let labels = json!({ZONE: zone});
+        let body = json!({"apiVersion": "v1", "kind": "Node",
+            "metadata": {"name": name, "labels": labels}});
+        (Key::new(NODES, "", name), body)
+    };
+    let hinted = |byte, node: &str, hints: Value| {
+        let mut endpoint = endpoint(byte, node, true, true, false);
+        endpoint["hints"] = hints;
+        endpoint
+    };
+    let zone = |zone: &str| json!({"forZones": [{"name": zone}]});
+    let near = |node: &str, zone: &str| json!({"forNodes": [{"name": node}], "forZones": [{"name": zone}]});
+    let leads = |endpoints: &[Value], at: &str| {
+        let world = world([
+            service("web", &spec),
+            slice("s", "web", 80, endpoints),
+            node("one", "east"),
+            node("two", "west"),
+        ]);
+        let line = show(&table(&world, at)).remove(0);
+        line.split_once("-> ").unwrap().1.replace(":80", "").replace("10.42.0.", "")
+    };
+    let zones = [hinted(1, "x", zone("east")), hinted(2, "y", zone("west"))];
+    assert_eq!(leads(&zones, "one"), "1");
+    assert_eq!(leads(&zones, "two"), "2");
+    assert_eq!(leads(&zones, "three"), "1 2", "of a zone that nobody knows");
+    let nodes = [hinted(1, "one", near("one", "east")), hinted(2, "x", near("x", "east"))];
+    assert_eq!(leads(&nodes, "one"), "1");
+    assert_eq!(leads(&nodes, "two"), "1 2", "nothing is near");
+    let some = [hinted(1, "one", zone("east")), endpoint(2, "two", true, true, false)];
+    assert_eq!(leads(&some, "one"), "1 2", "not all are meant for somebody");
+    let draining = [hinted(1, "one", zone("east")), endpoint(2, "two", false, true, true)];
+    assert_eq!(leads(&draining, "one"), "1", "only ready ones count");
+}
+
+#[test]
+fn a_node_that_is_moved_has_other_endpoints_near() {
+    let spec = json!({"clusterIP": "10.43.0.5", "ports": [{"port": 80}]});
+    let node = |zone: &str| {
+        let body = json!({"apiVersion": "v1", "kind": "Node",
+            "metadata": {"name": "one", "labels": {ZONE: zone}}});
+        (Key::new(NODES, "", "one"), body)
+    };
+    let endpoints: Vec<Value> = [(1, "east"), (2, "west")]
+        .into_iter()
+        .map(|(byte, zone)| {
+            let mut endpoint = endpoint(byte, "x", true, true, false);
+            endpoint["hints"] = json!({"forZones": [{"name": zone}]});
+            endpoint
+        })
+        .collect();
+    let before = world([service("web", &spec), slice("s", "web", 80, &endpoints), node("east")]);
+    let mut table = table(&before, "one");
+    assert!(show(&table)[0].ends_with("-> 10.42.0.1:80"), "{:?}", show(&table));
+    let mut after = before.clone();
+    let (key, body) = node("west");
+    after.apply(key, 9, Some(body.to_string().into()));
+    table.follow(&before, &after, "one");
+    assert!(show(&table)[0].ends_with("-> 10.42.0.2:80"), "{:?}", show(&table));
+}
+
+#[test]
 fn keeps_to_the_traffic_policies() {
     let spec = json!({"type": "NodePort", "clusterIP": "10.43.0.5",
         "internalTrafficPolicy": "Local", "externalTrafficPolicy": "Local",
