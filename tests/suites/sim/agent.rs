@@ -1,7 +1,7 @@
 //! A node's agent, as far as the API sees it: a lease, a Node, pods that start and end.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::Arc,
 };
 
@@ -242,9 +242,9 @@ impl Agent {
     fn start(&mut self, api: &Api, key: &Key, pod: &Value, now: Timestamp, may_fail: bool) -> Op {
         let time = conditions::time(now);
         let uid = text(&pod["metadata"]["uid"]);
-        if !self.running.contains_key(&uid) {
+        if let Entry::Vacant(entry) = self.running.entry(uid) {
             let owner_kind = text(&pod["metadata"]["ownerReferences"][0]["kind"]);
-            self.running.insert(uid, Running { pod: key.clone(), owner_kind });
+            entry.insert(Running { pod: key.clone(), owner_kind });
             // What the host ran before it was switched off starts anew.
             if is_ready(pod) {
                 let unready =

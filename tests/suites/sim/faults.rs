@@ -3,7 +3,6 @@
 use crate::dice::Dice;
 
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub(crate) struct Faults {
     /// Nothing happens to nodes and nobody takes pods away: then what is available is guarded.
     pub(crate) is_calm: bool,

@@ -86,7 +86,7 @@ impl Api {
         // By the run's own books, whatever was checked on the way.
         if let (Ok(_), Some(expected), Some(before)) =
             (&result, op.precondition("resourceVersion"), before)
-            && *expected != before.to_string()
+            && expected.as_str().and_then(|text| text.parse().ok()) != Some(before)
         {
             let mut state = self.state();
             if state.writes > writes {
