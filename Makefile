@@ -1,7 +1,7 @@
 # make run     install what is missing, build, and start the platform
 # make test    every test: unit, property, contract, simulator, end to end
 # make check   format, lints
-# make bench   side-by-side figures; ONLY=api or ONLY=footprint runs one part
+# make bench   side-by-side figures; ONLY=api, scheduler, hollow or footprint runs one part
 # make sim     the simulator alone; SEEDS=n tries so many (from FROM=n on), SEED=n replays one seed
 # make fuzz    coverage-guided fuzzing and schemathesis; SECONDS=n for each target
 TARGET := target/x86_64-unknown-linux-gnu

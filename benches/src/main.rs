@@ -5,6 +5,7 @@ mod api;
 mod footprint;
 mod hollow;
 mod process;
+mod scheduler;
 
 fn main() -> anyhow::Result<()> {
     let only = std::env::var("ONLY").unwrap_or_default();
@@ -15,6 +16,9 @@ fn main() -> anyhow::Result<()> {
     }
     if runs("hollow") {
         hollow::run()?;
+    }
+    if runs("scheduler") {
+        scheduler::run();
     }
     if runs("footprint") {
         footprint::run();
