@@ -15,6 +15,7 @@ mod cluster;
 mod decision;
 mod explain;
 mod filters;
+mod groups;
 mod hints;
 mod node;
 mod outlook;
@@ -33,7 +34,7 @@ mod term;
 mod topology;
 mod volumes;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use object::Key;
 
@@ -54,6 +55,8 @@ pub struct Scheduler {
     pending: Pending,
     search: Search,
     budgets: Budgets,
+    /// Decisions that were made together with one that was handed out.
+    outbox: VecDeque<Decision>,
 }
 
 impl Scheduler {
@@ -182,7 +185,10 @@ impl Scheduler {
                 let peers = Some(one.peers);
                 self.hear(&Happening { sorts: hints::POD_PLACED, node: Some(node), peers });
             }
-            None => self.pending.add(pod, one.priority),
+            None => {
+                self.pending.add(pod, one.priority);
+                self.wake_group(pod);
+            }
         }
     }
 
@@ -199,7 +205,13 @@ impl Scheduler {
 
     /// The next decision, if a pod waits for one at this time. `now` is a clock that only moves on.
     pub fn next(&mut self, now: Duration) -> Option<Decision> {
+        if let Some(decision) = self.outbox.pop_front() {
+            return Some(decision);
+        }
         let pod = self.pending.pop(now)?;
+        if self.decide_together(pod, now) {
+            return self.outbox.pop_front();
+        }
         Some(match self.search.find(&mut self.cluster, pod) {
             Ok(node) => self.assume(pod, node),
             Err(misfit) => self.put_off(pod, &misfit, now),
@@ -281,7 +293,7 @@ impl Scheduler {
 
     /// When the next decision is due, if nothing changes before.
     pub fn wake_at(&self) -> Option<Duration> {
-        self.pending.wake_at()
+        if self.outbox.is_empty() { self.pending.wake_at() } else { Some(Duration::ZERO) }
     }
 
     /// The write of a decision failed: the pod waits again, unless the world knows better.

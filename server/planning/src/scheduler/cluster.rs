@@ -1,10 +1,14 @@
 //! What is where: nodes, the pods that stand on them or wait, and what follows from both.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use object::Key;
 
 use super::{
+    groups::Membership,
     node::{Info, Node},
     peers::Peers,
     profiles::{self, PROFILES, Profile},
@@ -35,6 +39,8 @@ pub(super) struct Cluster {
     pub(super) names: Names,
     /// How many pods of each priority stand on nodes.
     pub(super) priorities: BTreeMap<i32, usize>,
+    /// The pods of each group that is decided about together.
+    pub(super) groups: BTreeMap<Arc<str>, BTreeSet<u32>>,
     /// Whether room is being made for any pod.
     pub(super) has_nominated: bool,
     nominated: usize,
@@ -55,6 +61,7 @@ pub(super) struct Pod {
     pub(super) victims: Vec<Key>,
     /// Whether it was asked to go for the sake of another.
     pub(super) is_victim: bool,
+    pub(super) group: Option<Membership>,
 }
 
 impl Pod {
@@ -208,7 +215,11 @@ impl Cluster {
             nominated: None,
             victims: Vec::new(),
             is_victim: false,
+            group: Membership::of(entry),
         });
+        if let Some(group) = &self.pods[pod].group {
+            self.groups.entry(group.name.clone()).or_default().insert(pod);
+        }
         self.by_key.insert(entry.key.clone(), pod);
         if is_placed {
             let node = self.node_of(&summary.node);
@@ -225,6 +236,7 @@ impl Cluster {
         let spec = &part.spec;
         let Some(profile) = profiles::find(spec.scheduler_name.as_deref()) else { return false };
         !spec.is_gated()
+            && Membership::of(new) == pod.group
             && spec.priority.unwrap_or(0) == pod.priority
             && spec.shape(new, profile) == self.shapes.text(pod.shape)
             && spec.peers(new) == self.peers.text(pod.peers)
@@ -235,6 +247,14 @@ impl Cluster {
         self.nominate(pod, None);
         let gone = self.pods.remove(pod)?;
         self.by_key.remove(&gone.entry.key);
+        if let Some(group) = &gone.group
+            && let Some(members) = self.groups.get_mut(&group.name)
+        {
+            members.remove(&pod);
+            if members.is_empty() {
+                self.groups.remove(&group.name);
+            }
+        }
         drop(self.shapes.release(gone.shape));
         if let Some(peers) = self.peers.release(gone.peers) {
             peers.release(&mut self.relations);

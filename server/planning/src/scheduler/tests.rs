@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{Action, testing::Lab};
 
+mod groups;
+mod hints;
 mod peers;
 mod preemption;
 mod properties;
