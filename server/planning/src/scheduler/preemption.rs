@@ -45,9 +45,14 @@ impl Scheduler {
         *counts.entry(NOT_HELPFUL.to_owned()).or_insert(0) += misfit.nodes - nodes.len();
         let mut found = Vec::new();
         let wanted = (misfit.nodes * CANDIDATES_PERCENT / 100).max(CANDIDATES_MIN);
+        let priority = self.cluster.pods[pod].priority;
+        let has_lower = self.cluster.priorities.range(..priority).next().is_some();
+        if !has_lower {
+            *counts.entry(NO_VICTIMS.to_owned()).or_insert(0) += nodes.len();
+        }
         let begin = self.search.turn(nodes.len());
         for node in nodes[begin..].iter().chain(&nodes[..begin]) {
-            if found.len() >= wanted {
+            if found.len() >= wanted || !has_lower {
                 break;
             }
             match self.cost(pod, *node) {
@@ -83,12 +88,9 @@ impl Scheduler {
     fn cost(&mut self, pod: u32, node: u32) -> Result<Cost, Vec<String>> {
         let cluster = &mut self.cluster;
         let priority = cluster.pods[pod].priority;
-        let is_there = cluster.priorities.range(..priority).next().is_some();
-        let lower = |cluster: &Cluster| {
-            let pods = cluster.nodes[node].pods.iter().copied();
-            pods.filter(|other| cluster.pods[*other].priority < priority).collect::<Vec<u32>>()
-        };
-        let mut lower = if is_there { lower(cluster) } else { Vec::new() };
+        let pods = cluster.nodes[node].pods.iter().copied();
+        let mut lower: Vec<u32> =
+            pods.filter(|other| cluster.pods[*other].priority < priority).collect();
         if lower.is_empty() {
             return Err(vec![NO_VICTIMS.to_owned()]);
         }
