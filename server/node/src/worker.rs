@@ -143,7 +143,9 @@ impl Worker {
         let is_new = sight.observed.is_empty()
             && pod.status.as_ref().is_none_or(|status| status.start_time.is_none());
         let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-        if matches!(phase, Some("Failed" | "Succeeded"))
+        // A pod that is deleted runs nothing any more before the API hears of its end: whoever is bound
+        // to its room at once has to find it free.
+        if (deleting || matches!(phase, Some("Failed" | "Succeeded")))
             && sight.observed.running().next().is_none()
         {
             self.context.give_back(&self.state.uid);
