@@ -117,9 +117,13 @@ impl Context {
 
     /// Takes a pod in unless it does not fit; what it asks for counts until it is given back.
     pub(crate) fn admit(&self, uid: &str, pod: &Pod) -> Option<Refusal> {
+        // People give nodes labels that the agent did not start with.
+        let node = self.world().entry(&Key::new("nodes", "", &self.config.node)).cloned();
+        let labels = node.map_or_else(|| self.room.labels.clone(), |node| node.meta.labels.clone());
+        let room = Room { labels, ..self.room.clone() };
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let others = taken.iter().filter(|(other, _)| *other != uid).map(|(_, asked)| asked);
-        let refusal = admit(pod, others, &self.room);
+        let refusal = admit(pod, others, &room);
         if refusal.is_none() {
             taken.insert(uid.to_owned(), Resources::requested_by(pod));
         }
