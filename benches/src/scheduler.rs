@@ -33,7 +33,14 @@ enum Rules {
 pub fn run() {
     println!(
         "\n{:<12}{:>8}{:>9}{:>14}{:>20}{:>12}{:>12}{:>9}",
-        "scheduler", "nodes", "pods", "decisions /s", "with changes /s", "p50 us", "p99 us", "refused"
+        "scheduler",
+        "nodes",
+        "pods",
+        "decisions /s",
+        "with changes /s",
+        "p50 us",
+        "p99 us",
+        "refused"
     );
     for (name, rules) in [
         ("plain", Rules::None),
@@ -111,9 +118,8 @@ impl Run {
         let rate = |time: Duration| self.times.len() as f64 / time.as_secs_f64();
         let (alone, with_changes) = (rate(total), rate(total + self.changes));
         self.times.sort_unstable();
-        let at = |share: f64| {
-            self.times[(self.times.len() as f64 * share) as usize].as_secs_f64() * 1e6
-        };
+        let at =
+            |share: f64| self.times[(self.times.len() as f64 * share) as usize].as_secs_f64() * 1e6;
         println!(
             "{name:<12}{nodes:>8}{pods:>9}{alone:>14.0}{with_changes:>20.0}{:>12.1}{:>12.1}{:>9}",
             at(0.5),
