@@ -28,6 +28,13 @@ impl Kind for ConfigMap {
         for (key, value) in map.data.iter().flatten() {
             bytes += value.len();
             data::validate_key("data", key, errors);
+            if map.binary_data.as_ref().is_some_and(|data| data.contains_key(key)) {
+                errors.invalid(
+                    format!("data[{key}]"),
+                    key.as_str(),
+                    "duplicate of key present in binaryData",
+                );
+            }
         }
         for (key, value) in map.binary_data.iter().flatten() {
             bytes += value.0.len();

@@ -133,7 +133,7 @@ fn validate_backend(backend: &IngressBackend, path: &str, errors: &mut FieldErro
                 (None, None) => errors.required(path, "port name or number is required"),
             }
         }
-        (None, None) => errors.required(path, "resource or service backend is required"),
+        (None, None) => errors.invalid(path, "", "resource or service backend is required"),
     }
 }
 

@@ -305,6 +305,7 @@ fn config_maps_and_secrets() {
                 map(json!({"data": {"..a": "c", "d": ""}, "binaryData": {"d": "eA=="}})),
                 &[
                     "data[..a]: Invalid value: \"..a\": must not start with '..'",
+                    "data[d]: Invalid value: \"d\": duplicate of key present in binaryData",
                     "binaryData[d]: Invalid value: \"d\": duplicate of key present in data",
                 ],
             ),
