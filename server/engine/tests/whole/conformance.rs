@@ -405,3 +405,46 @@ async fn kube_root_ca_exists_in_any_namespace() {
     bench.patch(&copy, "", json!({"data": {"ca.crt": null, "changed": "yes"}})).await;
     there().await;
 }
+
+/// Conformance: [sig-storage] PersistentVolumes CSI Conformance should run through the lifecycle of a PV and a PVC [Conformance]
+#[tokio::test]
+async fn a_volume_and_its_claim_protect_each_other_until_both_go() {
+    let bench = Bench::start().await;
+    let (volumes, claims) = ("persistentvolumes", "persistentvolumeclaims");
+    bench
+        .create(json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "pv"},
+            "spec": {"capacity": {"storage": "2Gi"}, "accessModes": ["ReadWriteOnce"],
+                "persistentVolumeReclaimPolicy": "Retain", "storageClassName": "",
+                "csi": {"driver": "e2e.example.com", "volumeHandle": "h"}}}))
+        .await;
+    bench
+        .create(json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
+            "metadata": {"name": "pvc", "namespace": "default"},
+            "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "", "volumeName": "pv",
+                "resources": {"requests": {"storage": "1Gi"}}}}))
+        .await;
+    for (kind, finalizer) in
+        [(volumes, "kubernetes.io/pv-protection"), (claims, "kubernetes.io/pvc-protection")]
+    {
+        let ready = |one: &Value| {
+            one["status"]["phase"] == "Bound" && one["metadata"]["finalizers"] == json!([finalizer])
+        };
+        bench.until(kind, |all| all.len() == 1 && all.values().all(ready)).await;
+    }
+    let (volume, claim) = (key(volumes, "", "pv"), key(claims, "default", "pvc"));
+    for one in [&volume, &claim] {
+        bench.patch(one, "", json!({"metadata": {"labels": {"patched": "yes"}}})).await;
+    }
+    // A volume that is claimed stays until its claim is gone.
+    bench.delete(&volume).await;
+    let marked = bench.get(&volume).await;
+    assert!(marked["metadata"]["deletionTimestamp"].is_string(), "{marked}");
+    assert_eq!(
+        (&marked["status"]["phase"], &marked["metadata"]["labels"]["patched"]),
+        (&json!("Bound"), &json!("yes"))
+    );
+    bench.delete(&claim).await;
+    for kind in [claims, volumes] {
+        bench.until(kind, |all| all.is_empty()).await;
+    }
+}

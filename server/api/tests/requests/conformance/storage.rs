@@ -90,6 +90,7 @@ async fn a_pod_may_have_an_inline_csi_volume() {
 }
 
 /// Conformance: [sig-storage] PersistentVolumes CSI Conformance should apply changes to a pv/pvc status [Conformance]
+/// Conformance: [sig-storage] PersistentVolumes CSI Conformance should run through the lifecycle of a PV and a PVC [Conformance]
 #[tokio::test]
 async fn changes_apply_to_the_status_of_a_volume_and_of_a_claim() {
     let api = Harness::start().await;
