@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kinds::{AnyObject, KindDef, schema::Body};
-use object::{ApiError, Key, patch::managed::differ_in_times_at_most};
+use object::{ApiError, FieldErrors, Key, patch::managed::differ_in_times_at_most};
 use planning::{admission::held, dynamic_admission::Operation};
 use serde_json::Value;
 use store::{Expected, StoreError, Stored, Write};
@@ -71,7 +71,18 @@ impl Api {
         let validation = writer.options.validation;
         let mut sent = admit::read(&target.def, body, validation, &mut writer.warnings)?;
         meta::place(sent.object.metadata_mut(), target)?;
-        self.change(writer, target, |_, _| Draft::new(sent.clone())).await
+        self.change(writer, target, |_, _| {
+            let draft = Draft::new(sent.clone())?;
+            // Nobody overwrites what they have not seen, where Kubernetes does not let them.
+            if draft.revision.is_none() && target.def.custom.is_some() {
+                let mut errors = FieldErrors::default();
+                errors.invalid("metadata.resourceVersion", 0, "must be specified for an update");
+                let kind = target.def.group_kind();
+                return Err(ApiError::invalid(&kind, &target.name, &errors));
+            }
+            Ok(draft)
+        })
+        .await
     }
 
     /// Changes an existing object: `make` gives the wanted one from the present one, and is asked

@@ -395,6 +395,23 @@ async fn refuses_definitions_that_are_not_structural() {
 }
 
 #[tokio::test]
+async fn custom_objects_are_updated_by_who_has_seen_them() {
+    let api = start().await;
+    let (_, made) = api.ask("POST", CRONTABS, crontab("a")).await;
+    let path = format!("{CRONTABS}/a");
+    let (code, refused) = api.ask("PUT", &path, crontab("a")).await;
+    let message = "CronTab.stable.example.com \"a\" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update";
+    assert_eq!((code, &refused["message"]), (422, &json!(message)));
+    assert_eq!(api.ask("PUT", &format!("{path}/status"), crontab("a")).await.0, 422);
+    let mut changed = made.clone();
+    changed["spec"]["cronSpec"] = "1 1".into();
+    assert_eq!(api.ask("PUT", &path, changed.clone()).await.0, 200);
+    assert_eq!(api.ask("PUT", &path, changed).await.0, 409, "somebody was faster");
+    // What is not there has no revision to be named.
+    assert_eq!(api.ask("PUT", &format!("{CRONTABS}/b"), crontab("b")).await.0, 404);
+}
+
+#[tokio::test]
 async fn refuses_rules_that_could_cost_too_much() {
     let api = Harness::start().await;
     let define = async |properties: Value, at: Value| {
