@@ -1,6 +1,9 @@
 //! Evictions go by the budgets that the controller counts.
 
-use serde_json::json;
+use std::collections::BTreeMap;
+
+use object::Key;
+use serde_json::{Value, json};
 
 use crate::{
     bench::{Bench, key},
@@ -37,6 +40,10 @@ async fn disruption_budget_blocks_evictions_until_it_allows_them() {
     bench.patch(&budget, "", json!({"spec": {"minAvailable": 2}})).await;
     bench.until(BUDGETS, |all| all[&budget]["status"]["disruptionsAllowed"] == 1).await;
     bench.evict(&pod).await.unwrap();
-    bench.until("pods", |all| !all.contains_key(&pod)).await;
+    // Its successor may have taken its place, and its name, before we look.
+    let uid = &pods[0]["metadata"]["uid"];
+    let is_gone =
+        |all: &BTreeMap<Key, Value>| all.values().all(|pod| pod["metadata"]["uid"] != *uid);
+    bench.until("pods", is_gone).await;
     rolled_out(&bench, "web", 3).await;
 }
