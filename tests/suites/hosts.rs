@@ -19,6 +19,17 @@ fn pods_by_node(cluster: &TestCluster) -> Vec<(String, String)> {
         .collect()
 }
 
+/// What the loss of the second host would do, before it happens.
+fn foresee(cluster: &TestCluster) {
+    let said = cluster.operate(&["what-if", "--lose", "second"]).ok();
+    let moves = said.contains("Moves      Deployment default/web:") && said.contains("Moves to ");
+    assert!(moves, "{said}");
+    let table = cluster.kubectl("get whatif second --no-headers").ok();
+    assert_eq!(table.split_whitespace().collect::<Vec<_>>()[..4], ["second", "0", "0", "1"]);
+    let unknown = cluster.operate(&["what-if", "--lose", "nowhere"]).fails();
+    assert!(unknown.contains("hosts.longshore.dev \"nowhere\" not found"), "{unknown}");
+}
+
 #[test]
 fn a_service_spans_two_hosts_and_survives_one() {
     let mut cluster = TestCluster::start("hosts");
@@ -40,6 +51,7 @@ fn a_service_spans_two_hosts_and_survives_one() {
         if seen.len() == 3 && !seen.contains("") { Ok(()) } else { Err(format!("{seen:?}")) }
     });
 
+    foresee(&cluster);
     cluster.engines[1].kill();
     eventually("the lost pods are replaced on the first host", Duration::from_secs(120), || {
         let pods = pods_by_node(&cluster);

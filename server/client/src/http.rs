@@ -11,7 +11,7 @@ use http::{HeaderValue, Method, header};
 use object::{ApiError, Key, KindName, Meta};
 use reqwest::{Response, Url};
 use serde::Deserialize;
-use serde_json::{json, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
@@ -170,6 +170,21 @@ struct PageMeta {
 impl Client for HttpClient {
     async fn get(&self, key: &Key) -> Result<Object, ApiError> {
         object(&key.kind, self.get_bytes(&path::Path::of(key, ""), &[]).await?)
+    }
+
+    async fn read(&self, path: &str) -> Result<Value, ApiError> {
+        let (path, query) = path.split_once('?').map_or((path, None), |(p, q)| (p, Some(q)));
+        let url = |server: &Url| {
+            let mut url = server.clone();
+            url.set_path(path);
+            url.set_query(query);
+            url
+        };
+        let none = Bytes::new();
+        let answer = self.servers.send(&Method::GET, &url, &[], &none, Patience::Answer).await?;
+        let body = read(answer).await?;
+        serde_json::from_slice(&body)
+            .map_err(|error| ApiError::internal(format!("{path} answered no JSON: {error}")))
     }
 
     async fn list(&self, kind: &KindName, selection: &Selection) -> Result<List, ApiError> {
