@@ -1,6 +1,6 @@
 //! Watches, and what kube-rs builds on them: watchers, reflectors, conditions, finalizers.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use futures::{Stream, StreamExt, TryStreamExt, pin_mut};
@@ -20,6 +20,7 @@ use kube::{
     },
 };
 use serde_json::json;
+use tokio::sync::Notify;
 
 use crate::bench::{Bench, Space};
 
@@ -102,14 +103,17 @@ pub(crate) fn keeps_up(bench: &Bench) {
                 config = config.streaming_lists();
             }
             let events = watcher::watcher(maps.clone(), config.clone());
+            let listed = Notify::new();
             let changing = async {
-                // Only when the watcher has seen all may the next one come.
-                let seen = take_until(
-                    events,
-                    |event| matches!(event, Event::Delete(map) if map.name_any() == "b"),
-                );
+                let seen = take_until(events, |event| {
+                    if matches!(event, Event::InitDone) {
+                        listed.notify_one();
+                    }
+                    matches!(event, Event::Delete(map) if map.name_any() == "b")
+                });
                 let (seen, changed) = futures::join!(seen, async {
-                    tokio::time::sleep(Duration::from_millis(300)).await;
+                    // Only when the watcher has seen all may the next one come.
+                    listed.notified().await;
                     change_all(&space).await
                 });
                 changed?;
