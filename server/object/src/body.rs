@@ -43,6 +43,60 @@ pub fn splice_offset(body: &[u8]) -> Option<usize> {
     body.windows(METADATA.len()).position(|window| window == METADATA).map(|at| at + METADATA.len())
 }
 
+/// The body without `metadata.managedFields`, which is much to decode and of no use to whoever does
+/// not write it back. `None` for a body that has none.
+pub fn without_owners(body: &[u8]) -> Option<Vec<u8>> {
+    const OWNERS: &[u8] = br#""managedFields":"#;
+    let mut at = splice_offset(body)?;
+    loop {
+        let end = at + value_end(&body[at..])?;
+        if body[at..end].starts_with(OWNERS) {
+            // With the comma behind it, or else the one in front.
+            let (from, to) = match (body.get(end)?, body[at - 1]) {
+                (b',', _) => (at, end + 1),
+                (_, b',') => (at - 1, end),
+                _ => (at, end),
+            };
+            let mut rest = Vec::with_capacity(body.len() - (to - from));
+            rest.extend_from_slice(&body[..from]);
+            rest.extend_from_slice(&body[to..]);
+            return Some(rest);
+        }
+        if *body.get(end)? == b'}' {
+            return None;
+        }
+        at = end + 1;
+    }
+}
+
+/// Where a field, name and value, ends: at the comma or brace that no text or bracket holds.
+fn value_end(json: &[u8]) -> Option<usize> {
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(byte) = json.get(at) {
+        match byte {
+            b'"' => at = text_end(json, at)?,
+            b'{' | b'[' => depth += 1,
+            b',' | b'}' | b']' if depth == 0 => return Some(at),
+            b'}' | b']' => depth -= 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+/// Where a text that begins at `from` has its closing quote.
+fn text_end(json: &[u8], from: usize) -> Option<usize> {
+    let mut at = from + 1;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', json.get(at..)?)?;
+        if json[at] == b'"' {
+            return Some(at);
+        }
+        at += 2;
+    }
+}
+
 /// Appends the body with its `resourceVersion` to `out`. What was never stored, as the outcome of a
 /// dry run, has revision 0 and shows none.
 pub fn splice_into(out: &mut BytesMut, body: &[u8], revision: u64) {
@@ -81,6 +135,24 @@ mod tests {
         assert_eq!(shown["metadata"]["resourceVersion"], "42");
         assert_eq!(shown["metadata"]["name"], "a");
         assert_eq!(shown["data"]["metadata"], "x");
+    }
+
+    #[test]
+    fn leaves_out_the_owners_of_fields() {
+        let owners = r#""managedFields":[{"manager":"a\\\"}],","fieldsV1":{"f:x":{".":{}}}}]"#;
+        let rest = [r#""labels":{"managedFields":"]}\","}"#, r#""name":"a""#];
+        let spec = r#""spec":{"metadata":{"managedFields":[1]}}"#;
+        let body = |fields: &[&str]| format!(r#"{{"metadata":{{{}}},{spec}}}"#, fields.join(","));
+        let without = |fields: &[&str]| {
+            without_owners(body(fields).as_bytes()).map(|rest| String::from_utf8(rest).unwrap())
+        };
+        let all = Some(body(&rest));
+        assert_eq!(without(&[owners, rest[0], rest[1]]), all);
+        assert_eq!(without(&[rest[0], owners, rest[1]]), all);
+        assert_eq!(without(&[rest[0], rest[1], owners]), all);
+        assert_eq!(without(&[owners]), Some(body(&[])));
+        assert_eq!(without(&rest), None);
+        assert_eq!(without(&[]), None);
     }
 
     #[test]

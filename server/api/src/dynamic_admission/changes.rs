@@ -113,7 +113,7 @@ fn take(
     }
     let mut changed = read(event.target.def.hub(), value)?;
     keep(changed.object.metadata_mut(), sent.object.metadata());
-    owners::note_changed(writer, event.target, &*sent.object, &mut *changed.object);
+    owners::note_changed(writer, event.target, &sent.object.to_value(), &mut *changed.object);
     *sent = changed;
     Ok(())
 }

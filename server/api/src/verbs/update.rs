@@ -142,7 +142,7 @@ impl Api {
         sent.object.prepare_update(old, subresource);
         let old_value = old.to_value();
         if ownership == Ownership::Track {
-            owners::note_changed(writer, target, old, &mut *sent.object);
+            owners::note_changed(writer, target, &old_value, &mut *sent.object);
         }
         let admission = Admission { user: writer.user, def, subresource, old: Some(old) };
         self.admit(admission, &mut sent.object).await?;
@@ -152,14 +152,16 @@ impl Api {
             sent.object.prepare_update(old, subresource);
             self.admit(admission, &mut sent.object).await?;
         }
-        if def.generation && is_news(def, &sent.object.to_value(), &old_value) {
-            let generation = sent.object.metadata().generation.unwrap_or(0);
-            sent.object.metadata_mut().generation = Some(generation + 1);
+        let mut value = sent.object.to_value();
+        if def.generation && is_news(def, &value, &old_value) {
+            let generation = sent.object.metadata().generation.unwrap_or(0) + 1;
+            sent.object.metadata_mut().generation = Some(generation);
+            value["metadata"]["generation"] = generation.into();
         }
         admit::validate(def, &sent, Some((old, subresource)))?;
         writer.note(self.review(admission, &*sent.object).await?);
         self.validate_dynamically(&event, writer, before, &*sent.object).await?;
-        if is_kept_so && differ_in_times_at_most(&sent.object.to_value(), &old_value) {
+        if is_kept_so && differ_in_times_at_most(&value, &old_value) {
             return Ok(Vec::new());
         }
         let expected = Expected::Revision(current.revision);
@@ -212,13 +214,9 @@ pub(crate) fn releases(object: &dyn AnyObject) -> impl Iterator<Item = Write> + 
 /// `generation` counts.
 fn is_news(def: &KindDef, new: &Value, old: &Value) -> bool {
     let has_status = def.custom.is_none() || def.subresources.iter().any(|s| s.name == "status");
-    let parts = |value: &Value| {
-        let mut parts = value.as_object().cloned().unwrap_or_default();
-        parts.remove("metadata");
-        if has_status {
-            parts.remove("status");
-        }
-        parts
-    };
-    parts(new) != parts(old)
+    let counts =
+        |(name, _): &(&String, &Value)| *name != "metadata" && !(has_status && *name == "status");
+    let parts = [new, old].map(|value| value.as_object().into_iter().flatten().filter(counts));
+    let [new, old] = parts;
+    !new.eq(old)
 }

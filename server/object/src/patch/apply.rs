@@ -1,6 +1,8 @@
 //! Server-side apply: who owns which field, what an applied configuration changes, and whom it
 //! would take fields from.
 
+use std::sync::LazyLock;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -77,7 +79,7 @@ pub fn apply(
     if write.manager == "kubectl" {
         sync_last_applied(&live, &mut object, config);
     }
-    let fields = own.difference(&never_owned());
+    let fields = own.difference(&NEVER_OWNED);
     let changed = live != object || last.as_ref().is_none_or(|last| last.fields != fields);
     let time = if changed { write.time() } else { last.and_then(|last| last.time) };
     managed.0.push(Entry { identity: applier, time, fields });
@@ -114,8 +116,9 @@ pub fn writable_part(mut config: Value, subresource: &str, has_status: bool) -> 
 
 /// Notes in `new` which fields a create, an update or a patch other than apply has changed, and
 /// takes them from whom they belonged to. `live` is the stored object, if there is one.
-pub fn track(live: Option<&Value>, new: &mut Value, schema: Schema<'_>, write: &Write<'_>) {
-    let mut old = live.cloned().unwrap_or_else(|| Value::Object(Map::new()));
+pub fn track(live: Option<Value>, new: &mut Value, schema: Schema<'_>, write: &Write<'_>) {
+    let is_new = live.is_none();
+    let mut old = live.unwrap_or_else(|| Value::Object(Map::new()));
     let stored = Managed::take(&mut old).unwrap_or_default();
     let resets = is_reset(new);
     let sent = Managed::take(new).filter(|sent| !sent.0.is_empty() && write.subresource.is_empty());
@@ -125,7 +128,7 @@ pub fn track(live: Option<&Value>, new: &mut Value, schema: Schema<'_>, write: &
         None => stored,
     };
     // An object whose owners were not noted so far, or are no longer to be, stays without.
-    if live.is_some() && managed.0.is_empty() {
+    if !is_new && managed.0.is_empty() {
         return;
     }
     update(&mut managed, &old, new, schema, write, write.time());
@@ -235,21 +238,30 @@ fn update(
     write: &Write<'_>,
     time: Option<Timestamp>,
 ) {
-    let comparison = Comparison::new(old, new, schema);
+    let Comparison { added: mut taken, modified, removed } = Comparison::new(old, new, schema);
+    taken.absorb(modified);
     let identity = write.identity(Operation::Update);
     let previous = managed.remove(&identity);
-    let taken = comparison.modified.union(&comparison.added).difference(&never_owned());
-    yield_fields(managed, &comparison, None).expect("a write that takes all has no conflict");
-    let kept = previous.as_ref().map(|entry| entry.fields.difference(&comparison.removed));
-    let fields = kept.unwrap_or_default().union(&taken);
-    let time = if taken.is_empty() { previous.and_then(|entry| entry.time) } else { time };
+    if !managed.0.is_empty() {
+        // What is removed belongs to nobody.
+        let mut lost = taken.clone();
+        lost.add(&removed);
+        for entry in &mut managed.0 {
+            entry.fields.subtract(&lost);
+        }
+    }
+    taken.subtract(&NEVER_OWNED);
+    let (mut fields, since) = previous.map(|entry| (entry.fields, entry.time)).unwrap_or_default();
+    let time = if taken.is_empty() { since } else { time };
+    fields.subtract(&removed);
+    fields.absorb(taken);
     managed.0.push(Entry { identity, time, fields });
     managed.0.retain(|entry| !entry.fields.is_empty());
     managed.cap();
 }
 
 /// The fields that nobody owns: the server sets them, or they name the object.
-fn never_owned() -> FieldSet {
+static NEVER_OWNED: LazyLock<FieldSet> = LazyLock::new(|| {
     const METADATA: [&str; 9] = [
         "name",
         "namespace",
@@ -269,7 +281,7 @@ fn never_owned() -> FieldSet {
         set.insert(&[field_step("metadata"), field_step(name)]);
     }
     set
-}
+});
 
 /// `managedFields: [{}]` asks to forget all owners.
 fn is_reset(object: &Value) -> bool {

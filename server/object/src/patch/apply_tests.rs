@@ -131,7 +131,7 @@ impl Story {
 
     fn update_whole(&mut self, manager: &str, subresource: &str, mut object: Value) {
         self.write(manager, subresource, |live, schema, write| {
-            track(live, &mut object, schema, write);
+            track(live.cloned(), &mut object, schema, write);
         });
         self.object = Some(object);
     }

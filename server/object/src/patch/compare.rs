@@ -40,6 +40,10 @@ impl Walk {
         schema: Schema<'_>,
         implied: bool,
     ) {
+        if let (None, Some(new), false) = (old, new, implied) {
+            self.found.added.graft(&self.path, all(new, schema));
+            return;
+        }
         if is_leaf(old, new, schema) {
             match (old, new) {
                 (None, Some(_)) => self.found.added.insert(&self.path),
@@ -109,6 +113,30 @@ impl Walk {
             self.path.pop();
         }
     }
+}
+
+/// All that comes with a value that was not there: itself and what is below it.
+fn all(value: &Value, schema: Schema<'_>) -> FieldSet {
+    let mut set = FieldSet { owned: true, children: BTreeMap::new() };
+    if is_leaf(None, Some(value), schema) {
+        return set;
+    }
+    if let Value::Object(fields) = value {
+        let below = |(name, value): (&String, &Value)| {
+            (field_step(name), all(value, schema.child_or_untyped(name)))
+        };
+        set.children = fields.iter().map(below).collect();
+        return set;
+    }
+    for (step, items) in by_step(Some(value), schema) {
+        let below = match items.as_slice() {
+            [item] => all(item, schema.items()),
+            // Items that stand there twice are one value together.
+            _ => FieldSet { owned: true, children: BTreeMap::new() },
+        };
+        set.children.insert(step, below);
+    }
+    set
 }
 
 type ByStep<'v> = BTreeMap<Box<str>, Vec<&'v Value>>;

@@ -20,7 +20,15 @@ impl FieldSet {
 
     /// The set below a step, made if need be.
     pub(super) fn below(&mut self, step: &str) -> &mut Self {
-        self.children.entry(step.into()).or_default()
+        if !self.children.contains_key(step) {
+            self.children.insert(step.into(), Self::default());
+        }
+        self.children.get_mut(step).expect("it is there by now")
+    }
+
+    /// Puts a whole set at a path.
+    pub(super) fn graft(&mut self, path: &[Box<str>], set: Self) {
+        path.iter().fold(self, |node, step| node.below(step)).absorb(set);
     }
 
     pub(super) fn insert(&mut self, path: &[Box<str>]) {
@@ -40,6 +48,30 @@ impl FieldSet {
         self.owned |= other.owned;
         for (step, below) in &other.children {
             self.below(step).add(below);
+        }
+    }
+
+    /// As [`Self::add`], of a set that is needed no more.
+    pub(super) fn absorb(&mut self, other: Self) {
+        if self.is_empty() {
+            *self = other;
+            return;
+        }
+        self.owned |= other.owned;
+        for (step, below) in other.children {
+            self.children.entry(step).or_default().absorb(below);
+        }
+    }
+
+    /// Takes the paths of another set out of this one.
+    pub(super) fn subtract(&mut self, other: &Self) {
+        self.owned &= !other.owned;
+        for (step, lost) in &other.children {
+            let Some(below) = self.children.get_mut(step) else { continue };
+            below.subtract(lost);
+            if below.is_empty() {
+                self.children.remove(step);
+            }
         }
     }
 
@@ -83,15 +115,12 @@ impl FieldSet {
     }
 
     /// FieldsV1.
-    pub(super) fn encode(&self) -> Value {
-        let mut fields = Map::new();
-        if self.owned && !self.children.is_empty() {
-            fields.insert(".".to_owned(), Value::Object(Map::new()));
-        }
-        for (step, below) in &self.children {
-            fields.insert(step.to_string(), below.encode());
-        }
-        Value::Object(fields)
+    pub(super) fn encode(self) -> Value {
+        let itself = self.owned && !self.children.is_empty();
+        let itself = itself.then(|| (".".to_owned(), Value::Object(Map::new())));
+        let below = self.children.into_iter();
+        let below = below.map(|(step, below)| (step.into_string(), below.encode()));
+        Value::Object(itself.into_iter().chain(below).collect())
     }
 
     /// Reads FieldsV1; `None` when it is none.
@@ -181,7 +210,7 @@ mod tests {
             }, "f:finalizers": {"v:\"a\"": {}}},
         });
         let set = FieldSet::decode(&fields).unwrap();
-        assert_eq!(set.encode(), fields);
+        assert_eq!(set.clone().encode(), fields);
         assert_eq!(
             set.paths(),
             [
@@ -219,7 +248,11 @@ mod tests {
             prop_assert_eq!(a.difference(&b).union(&a.intersection(&b)), a.clone());
             prop_assert!(a.difference(&b).intersection(&b).is_empty());
             prop_assert!(a.difference(&a).is_empty());
-            prop_assert_eq!(FieldSet::decode(&a.encode()).unwrap(), a);
+            let (mut absorbed, mut left) = (a.clone(), a.clone());
+            absorbed.absorb(b.clone());
+            left.subtract(&b);
+            prop_assert_eq!((absorbed, left), (a.union(&b), a.difference(&b)));
+            prop_assert_eq!(FieldSet::decode(&a.clone().encode()).unwrap(), a);
         }
     }
 }

@@ -86,7 +86,7 @@ impl Managed {
         let Some(object) = object.as_object_mut() else { return };
         let metadata = object.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
         if let Value::Object(metadata) = metadata {
-            let entries = self.0.iter().map(encode_entry).collect();
+            let entries = self.0.into_iter().map(encode_entry).collect();
             metadata.insert("managedFields".to_owned(), entries);
         }
     }
@@ -187,18 +187,21 @@ fn decode_entry(entry: &Value) -> Option<Entry> {
     })
 }
 
-fn encode_entry(entry: &Entry) -> Value {
-    let Identity { manager, operation, api_version, subresource } = &entry.identity;
-    let operation = if *operation == Operation::Apply { "Apply" } else { "Update" };
-    let mut encoded = json!({
-        "manager": manager, "operation": operation, "apiVersion": api_version,
-        "fieldsType": "FieldsV1", "fieldsV1": entry.fields.encode(),
-    });
+fn encode_entry(entry: Entry) -> Value {
+    let Identity { manager, operation, api_version, subresource } = entry.identity;
+    let operation = if operation == Operation::Apply { "Apply" } else { "Update" };
+    let mut encoded = Map::new();
+    let mut put = |name: &str, value: Value| encoded.insert(name.to_owned(), value);
+    put("manager", manager.into());
+    put("operation", operation.into());
+    put("apiVersion", api_version.into());
+    put("fieldsType", "FieldsV1".into());
+    put("fieldsV1", entry.fields.encode());
     if let Some(time) = entry.time {
-        encoded["time"] = time.to_string().into();
+        put("time", time.to_string().into());
     }
     if !subresource.is_empty() {
-        encoded["subresource"] = subresource.as_str().into();
+        put("subresource", subresource.into());
     }
-    encoded
+    Value::Object(encoded)
 }

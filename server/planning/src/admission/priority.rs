@@ -37,7 +37,7 @@ pub(super) fn resolve(
         restore(object, old);
         return Ok(());
     }
-    let Some(spec) = cast::<Pod>(object).and_then(|pod| pod.spec.clone()) else { return Ok(()) };
+    let Some(spec) = cast::<Pod>(object).and_then(|pod| pod.spec.as_ref()) else { return Ok(()) };
     let named = spec.priority_class_name.as_deref().filter(|name| !name.is_empty());
     let class = match named {
         None => default(world),
