@@ -12,7 +12,9 @@ use k8s_openapi::Resource;
 use kinds::{Kind, Registry, Text};
 use object::{Key, KindName, selector::LabelSelector};
 
-use labels::{demand_name, demands, held_name, index_name, is_nothing, label_names, orphaned};
+use labels::{
+    demand_name, demands, has_same_names, held_name, index_name, is_nothing, label_names, orphaned,
+};
 
 pub use entry::{Change, Entry};
 pub use summary::{DnsName, HostPort, NamedPort, NodeSummary, Phase, PodSummary};
@@ -70,11 +72,11 @@ impl World {
             None => None,
         };
         if let Some(old) = &old {
-            self.unindex(old);
+            self.unindex(old, new.as_deref());
         }
         match &new {
             Some(new) => {
-                self.index(new);
+                self.index(new, old.as_deref());
                 self.objects.insert(key.clone(), new.clone());
             }
             None => {
@@ -304,20 +306,22 @@ impl World {
         index.range(from..).take_while(move |(n, _)| *n == name).map(|(_, key)| key)
     }
 
-    fn index(&mut self, entry: &Entry) {
-        for name in label_names(entry) {
+    /// Puts an object into the indexes, but for what it shares with the one that it replaces.
+    fn index(&mut self, entry: &Entry, old: Option<&Entry>) {
+        let shared = Shared::of(entry, old);
+        for name in label_names(entry).filter(|_| !shared.labels) {
             self.by_label.insert((name, entry.key.clone()));
         }
         if let Some(name) = demand_name(entry) {
             self.by_demand.insert((name, entry.key.clone()));
         }
-        for owner in &entry.meta.owner_references {
+        for owner in entry.meta.owner_references.iter().filter(|_| !shared.owners) {
             self.by_owner.insert((owner.uid.clone(), entry.key.clone()));
             for finalizer in &entry.meta.finalizers {
                 self.held.insert((held_name(&owner.uid, finalizer), entry.key.clone()));
             }
         }
-        for (path, value) in &entry.fields {
+        for (path, value) in unlike(entry, old) {
             self.by_field.insert((
                 entry.key.kind.clone(),
                 path.clone(),
@@ -327,20 +331,22 @@ impl World {
         }
     }
 
-    fn unindex(&mut self, entry: &Entry) {
-        for name in label_names(entry) {
+    /// Takes an object out of the indexes, but for what it shares with the one that replaces it.
+    fn unindex(&mut self, entry: &Entry, new: Option<&Entry>) {
+        let shared = Shared::of(entry, new);
+        for name in label_names(entry).filter(|_| !shared.labels) {
             self.by_label.remove(&(name, entry.key.clone()));
         }
         if let Some(name) = demand_name(entry) {
             self.by_demand.remove(&(name, entry.key.clone()));
         }
-        for owner in &entry.meta.owner_references {
+        for owner in entry.meta.owner_references.iter().filter(|_| !shared.owners) {
             self.by_owner.remove(&(owner.uid.clone(), entry.key.clone()));
             for finalizer in &entry.meta.finalizers {
                 self.held.remove(&(held_name(&owner.uid, finalizer), entry.key.clone()));
             }
         }
-        for (path, value) in &entry.fields {
+        for (path, value) in unlike(entry, new) {
             self.by_field.remove(&(
                 entry.key.kind.clone(),
                 path.clone(),
@@ -351,6 +357,36 @@ impl World {
     }
 }
 
+/// Which indexes hold two states of an object alike: most changes are those of a status.
+struct Shared {
+    labels: bool,
+    owners: bool,
+}
+
+impl Shared {
+    fn of(entry: &Entry, other: Option<&Entry>) -> Self {
+        let Some(other) = other else { return Self { labels: false, owners: false } };
+        let (meta, others) = (&entry.meta, &other.meta);
+        let is_owned_alike = meta.owner_references == others.owner_references;
+        Self {
+            labels: is_owned_alike && meta.labels == others.labels && has_same_names(entry, other),
+            owners: is_owned_alike && meta.finalizers == others.finalizers,
+        }
+    }
+}
+
+/// The fields whose values another state of the object does not have.
+fn unlike<'e>(
+    entry: &'e Entry,
+    other: Option<&'e Entry>,
+) -> impl Iterator<Item = &'e (Text, String)> {
+    let fields = entry.fields.iter().enumerate();
+    let differs = move |(at, field): &(usize, &(Text, String))| {
+        other.is_none_or(|other| other.fields.get(*at) != Some(field))
+    };
+    fields.filter(differs).map(|(_, field)| field)
+}
+
 /// The name under which a kind's objects are stored.
 pub fn kind_name<K: Kind>() -> KindName {
     KindName::new(<K::Object as Resource>::URL_PATH_SEGMENT, <K::Object as Resource>::GROUP)
@@ -358,10 +394,12 @@ pub fn kind_name<K: Kind>() -> KindName {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn pod(name: &str, node: &str, owner: &str) -> Bytes {
-        serde_json::json!({"apiVersion": "v1", "kind": "Pod",
+        json!({"apiVersion": "v1", "kind": "Pod",
             "metadata": {"name": name, "namespace": "d", "ownerReferences": [{"apiVersion": "v1", "kind": "X", "name": "x", "uid": owner}]},
             "spec": {"nodeName": node, "containers": []}})
         .to_string()
@@ -382,5 +420,33 @@ mod tests {
         assert_eq!(snapshot.owned_by("u").count(), 1);
         world.apply(key, 3, None).unwrap();
         assert_eq!(world.of_kind("pods").count() + world.owned_by("v").count(), 0);
+    }
+
+    /// What two states of an object share is neither taken out nor put in again.
+    #[test]
+    fn indexes_are_as_if_built_anew() {
+        let owner = |uid: &str| json!([{"apiVersion": "v1", "kind": "X", "name": "x", "uid": uid, "controller": true}]);
+        let volumes = json!([{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]);
+        let states = [
+            json!({"metadata": {}}),
+            json!({"metadata": {"labels": {"a": "b"}}}),
+            json!({"metadata": {"labels": {"a": "c"}, "ownerReferences": owner("u")}}),
+            json!({"metadata": {"labels": {"a": "c"}, "ownerReferences": owner("v")}}),
+            json!({"metadata": {"ownerReferences": owner("u"), "finalizers": ["f/f"]}}),
+            json!({"metadata": {"labels": {"a": "c"}}, "spec": {"nodeName": "one"}}),
+            json!({"metadata": {"labels": {"a": "c"}}, "spec": {"nodeName": "two", "volumes": volumes}}),
+        ];
+        let key = Key::new("pods", "d", "a");
+        let body = |state: &serde_json::Value| Some(Bytes::from(state.to_string()));
+        for (old, new) in states.iter().flat_map(|old| states.iter().map(move |new| (old, new))) {
+            let (mut world, mut fresh) = (World::default(), World::default());
+            world.apply(key.clone(), 1, body(old)).unwrap();
+            world.apply(key.clone(), 2, body(new)).unwrap();
+            fresh.apply(key.clone(), 2, body(new)).unwrap();
+            assert_eq!(world.by_label, fresh.by_label, "{old} {new}");
+            assert_eq!(world.by_owner, fresh.by_owner, "{old} {new}");
+            assert_eq!(world.held, fresh.held, "{old} {new}");
+            assert_eq!(world.by_field, fresh.by_field, "{old} {new}");
+        }
     }
 }

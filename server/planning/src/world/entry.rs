@@ -29,7 +29,10 @@ impl Entry {
         let meta = Meta::read(&body).ok()?;
         let def = kinds::find(&key.kind).filter(|def| !def.fields.is_empty());
         let decoded = match def {
-            Some(def) => Some(def.codec.decode(&body).ok()?),
+            Some(def) => {
+                let owned = object::body::without_owners(&body);
+                Some(def.codec.decode(owned.as_deref().unwrap_or(&body)).ok()?)
+            }
             None => None,
         };
         let fields = decoded.as_ref().map_or_else(Vec::new, |object| object.fields());

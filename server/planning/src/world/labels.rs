@@ -44,6 +44,14 @@ fn more_names(entry: &Entry) -> Vec<Arc<str>> {
     entry.free_in_class().map(free).into_iter().chain(named).collect()
 }
 
+/// Whether two states of an object stand under the same names beside their labels'.
+pub(super) fn has_same_names(entry: &Entry, other: &Entry) -> bool {
+    match (entry.pod(), other.pod()) {
+        (Some(pod), Some(others)) => pod.claims == others.claims,
+        _ => more_names(entry) == more_names(other),
+    }
+}
+
 pub(super) const UNBOUND: &str = "claims without volume";
 
 pub(super) fn using(namespace: &str, claim: &str) -> Arc<str> {
