@@ -9,11 +9,14 @@ use std::{
 };
 
 use client::{Client, Fence, Reflector, Selection};
-use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
+use futures::FutureExt;
 use jiff::Timestamp;
 use kinds::{KindDef, Registry, Verb};
 use object::KindName;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::{
+    task::{JoinError, JoinSet},
+    time::{Instant, sleep_until, timeout},
+};
 
 use crate::{Core, Counters, Effects, Executor, Job, LeaseHolder, Now, Outcome, lease};
 
@@ -46,7 +49,7 @@ pub async fn run(
         tracing::info!(epoch, "the engine runs");
         let fence = Fence { lease: LEASE.into(), epoch };
         let executor = Executor::new(client.clone(), effects.clone(), Some(fence));
-        let mut active = Active::start(&client, &executor, counters.clone());
+        let mut active = Active::start(&client, executor, counters.clone());
         let is_over = tokio::select! {
             () = active.run() => unreachable!("it runs until it is dropped"),
             () = lease::keep(&*holder, LEASE, epoch) => false,
@@ -73,26 +76,27 @@ fn custom(kinds: &Registry) -> BTreeSet<KindName> {
     kinds.custom().map(|def| def.name.clone()).collect()
 }
 
-struct Active<'e, R> {
+struct Active {
     core: Core,
     /// What the reflector watches.
     kinds: Arc<Registry>,
     reflector: Reflector,
-    executor: &'e Executor,
+    executor: Arc<Executor>,
     counters: Arc<Counters>,
-    running: FuturesUnordered<R>,
+    /// Jobs that are carried out, each on whichever core is free; all end with this.
+    running: JoinSet<(Job, Outcome)>,
     started: Instant,
 }
 
-impl<'e> Active<'e, futures::future::BoxFuture<'e, (Job, Outcome)>> {
-    fn start(client: &Arc<dyn Client>, executor: &'e Executor, counters: Arc<Counters>) -> Self {
+impl Active {
+    fn start(client: &Arc<dyn Client>, executor: Executor, counters: Arc<Counters>) -> Self {
         Self {
             core: Core::new(planning::CONTROLLERS, watched(), counters.clone()),
             kinds: Registry::builtin().clone(),
             reflector: Reflector::start(client, watched().map(|kind| (kind, Selection::default()))),
-            executor,
+            executor: Arc::new(executor),
             counters,
-            running: FuturesUnordered::new(),
+            running: JoinSet::new(),
             started: Instant::now(),
         }
     }
@@ -127,8 +131,9 @@ impl<'e> Active<'e, futures::future::BoxFuture<'e, (Job, Outcome)>> {
                     }
                     self.follow_kinds();
                 }
-                Some((job, outcome)) = self.running.next() => {
+                Some(ended) = self.running.join_next() => {
                     let now = self.now();
+                    let (job, outcome) = result(ended).await;
                     self.core.finish(job, outcome, now);
                 }
                 () = idle => {}
@@ -158,23 +163,30 @@ impl<'e> Active<'e, futures::future::BoxFuture<'e, (Job, Outcome)>> {
         while self.running.len() < JOBS_MAX {
             let now = self.now();
             let Some(job) = self.core.next(now, PLANS_MAX) else { return false };
-            let executor = self.executor;
-            self.running.push(
-                async move {
-                    let outcome = executor.execute(&job.actions, now.wall).await;
-                    (job, outcome)
-                }
-                .boxed(),
-            );
+            let executor = self.executor.clone();
+            self.running.spawn(async move {
+                let outcome = executor.execute(&job.actions, now.wall).await;
+                (job, outcome)
+            });
         }
         true
     }
 
     /// Lets started jobs end.
     async fn drain(&mut self) {
-        let all = async { while self.running.next().await.is_some() {} };
+        let all = async { while self.running.join_next().await.is_some() {} };
         if timeout(DRAIN_MAX, all).await.is_err() {
             tracing::warn!(jobs = self.running.len(), "the engine stops in the middle of jobs");
         }
+    }
+}
+
+/// What a job came to; one that panicked takes the engine with it, as it would have in place.
+async fn result(ended: Result<(Job, Outcome), JoinError>) -> (Job, Outcome) {
+    match ended.map_err(JoinError::try_into_panic) {
+        Ok(result) => result,
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        // The runtime ends, and with it this.
+        Err(Err(_)) => std::future::pending().await,
     }
 }
