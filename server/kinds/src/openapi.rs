@@ -43,6 +43,11 @@ pub fn document(group: &str, version: &str, kinds: &[&Arc<KindDef>]) -> Vec<u8> 
     for name in ["DeleteOptions", "Status"] {
         mark(&mut schemas, &meta(name), &gvk("", "v1", name));
     }
+    let customs = kinds.iter().filter(|def| def.custom.is_some());
+    let customs: BTreeSet<&str> = customs.map(|def| &*def.definition).collect();
+    for (_, schema) in schemas.iter_mut().filter(|(name, _)| !customs.contains(name.as_str())) {
+        allow_no_metadata(schema);
+    }
     let mut paths = Map::new();
     for def in kinds {
         paths::add(&mut paths, def);
@@ -216,6 +221,16 @@ fn fingerprint(kinds: &[&Arc<KindDef>]) -> String {
 fn mark(schemas: &mut Map<String, Value>, name: &str, gvk: &Value) {
     if let Some(Value::Object(schema)) = schemas.get_mut(name) {
         schema.insert("x-kubernetes-group-version-kind".to_owned(), json!([gvk]));
+    }
+}
+
+/// The types always have metadata, but nobody has to send it: a TokenReview comes without.
+fn allow_no_metadata(schema: &mut Value) {
+    let Some(schema) = schema.as_object_mut() else { return };
+    let Some(Value::Array(required)) = schema.get_mut("required") else { return };
+    required.retain(|field| field != "metadata");
+    if required.is_empty() {
+        schema.remove("required");
     }
 }
 

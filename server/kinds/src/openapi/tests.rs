@@ -40,6 +40,19 @@ fn kubectl_finds_what_it_needs_to_apply() {
     assert_eq!(scale["get"]["x-kubernetes-group-version-kind"]["kind"], "Scale");
 }
 
+/// kubectl refuses by the document what lacks something required: nothing needs its metadata.
+#[test]
+fn metadata_is_never_required() {
+    for (path, _) in documents(Registry::builtin()) {
+        let document = document_at(Registry::builtin(), &path).unwrap();
+        let document: Value = serde_json::from_slice(&document).unwrap();
+        for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+            let required = schema["required"].as_array().into_iter().flatten();
+            assert!(required.into_iter().all(|field| field != "metadata"), "{path}: {name}");
+        }
+    }
+}
+
 #[test]
 fn our_own_types_look_like_those_of_kubernetes() {
     let document: Value =
