@@ -24,6 +24,8 @@ if [ "${1:-run}" != run ]; then
   need nft nftables
   need nsenter util-linux
   need curl curl
+  need node nodejs
+  [ -d "$(dirname "$0")/../tests/clients/javascript/node_modules" ] || need npm npm
   need docker-compose docker-compose
   python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || want+=(python3-venv)
 fi

