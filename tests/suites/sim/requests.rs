@@ -211,7 +211,8 @@ impl Api {
             after["metadata"]["deletionTimestamp"] = time;
             after["metadata"]["deletionGracePeriodSeconds"] = 30.into();
         }
-        if grace == Some(0) {
+        // Of a pod that has no node, nobody is there who could take its time.
+        if grace == Some(0) || (&*key.kind == "pods" && !is_bound) {
             after["metadata"]["deletionGracePeriodSeconds"] = 0.into();
         }
         if after == *before {

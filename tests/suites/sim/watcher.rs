@@ -37,7 +37,7 @@ impl Watcher {
         after: Option<&Value>,
     ) -> Option<String> {
         match (&*key.kind, after) {
-            ("pods", after) => self.observe_pod(key, after),
+            ("pods", after) => self.observe_pod(key, before, after),
             (JOBS, after) => {
                 let double = self.observe_child(key, before, after);
                 double.or_else(|| self.check_counts(key, after?))
@@ -47,7 +47,12 @@ impl Watcher {
         }
     }
 
-    fn observe_pod(&mut self, key: &Key, after: Option<&Value>) -> Option<String> {
+    fn observe_pod(
+        &mut self,
+        key: &Key,
+        before: Option<&Value>,
+        after: Option<&Value>,
+    ) -> Option<String> {
         self.daemons.remove(key);
         let pod = after?;
         let owner = &pod["metadata"]["ownerReferences"][0];
@@ -63,7 +68,9 @@ impl Watcher {
         let node = text(&terms[0]["matchFields"][0]["values"][0]);
         let hash = text(&pod["metadata"]["labels"]["controller-revision-hash"]);
         let place = (text(&owner["uid"]), node, hash);
-        let double = self.daemons.values().any(|other| *other == place);
+        // A second one that people have handed back is taken, and one of both told to go.
+        let is_new = before.is_none();
+        let double = is_new && self.daemons.values().any(|other| *other == place);
         let told = format!("{key} is the second pod of {place:?}");
         self.daemons.insert(key.clone(), place);
         double.then_some(told)
