@@ -31,7 +31,7 @@ test('a pod comes to run', async () => {
   const container = {
     name: 'httpd',
     image: 'busybox:1',
-    command: ['sh', '-c', 'echo ready; mkdir /www; echo hello > /www/index.html; exec httpd -f -p 8080 -h /www'],
+    command: ['sh', '-c', 'echo ready; mkdir -p /www; echo hello > /www/index.html; exec httpd -f -p 8080 -h /www'],
   };
   const spec = { containers: [container], terminationGracePeriodSeconds: 1 };
   await core.createNamespacedPod({ namespace, body: { metadata: { name }, spec } });
