@@ -19,6 +19,7 @@ use crate::{
     pods::{PODS, is_running},
     revisions::REVISIONS,
 };
+pub(crate) use identity::NAME_LABEL;
 use set::Set;
 
 pub const CONTROLLER: Controller = Controller {

@@ -18,7 +18,10 @@ use object::Key;
 use serde_json::{Value, json};
 
 use super::node_lifecycle::{NODES, PODS, pods_node};
-use crate::{Action, Change, Controller, Entry, Event, Plan, Round, Severity, World, taints};
+use crate::{
+    Action, Change, Controller, Entry, Event, Plan, Round, Severity, World,
+    controllers::stateful_set, taints,
+};
 
 pub const CONTROLLER: Controller =
     Controller { name: "taint-eviction-controller", watches: &[NODES, PODS], keys_for, plan };
@@ -80,7 +83,7 @@ fn plan(round: &Round<'_>) -> Plan {
             }
             _ if !pod.meta.is_deleting() => {}
             // It may still run, and its identity must not run twice.
-            _ if is_of_stateful_set(pod) => {}
+            _ if has_identity(pod) => {}
             _ => {
                 let Some(silent_for) = silent_for else { continue };
                 let left = PATIENCE_DEFAULT.saturating_sub(silent_for);
@@ -95,8 +98,11 @@ fn plan(round: &Round<'_>) -> Plan {
     plan
 }
 
-fn is_of_stateful_set(pod: &Entry) -> bool {
+/// Whether a pod has a name and volumes for which a StatefulSet makes another: also when the set has
+/// given it up meanwhile, because of its labels.
+fn has_identity(pod: &Entry) -> bool {
     pod.meta.controller().is_some_and(|owner| owner.kind == "StatefulSet")
+        || pod.meta.labels.contains_key(stateful_set::NAME_LABEL)
 }
 
 /// Since when taints are there, as far as this engine saw: some do not say it, and what others say

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaimVolumeSource, Volume};
 use super::{claims, set::Set};
 use crate::{Severity, pods, revisions::HASH_LABEL};
 
-const NAME_LABEL: &str = "statefulset.kubernetes.io/pod-name";
+pub(crate) const NAME_LABEL: &str = "statefulset.kubernetes.io/pod-name";
 const INDEX_LABEL: &str = "apps.kubernetes.io/pod-index";
 
 pub(super) fn create(set: &mut Set<'_>, ordinal: i32) {

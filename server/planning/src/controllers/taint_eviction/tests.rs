@@ -92,14 +92,20 @@ fn a_pod_of_a_stateful_set_is_never_forced() {
     let mut numbered = pod("db-0", json!([]));
     numbered["metadata"]["ownerReferences"] = json!([{"apiVersion": "apps/v1",
         "kind": "StatefulSet", "name": "db", "uid": "set", "controller": true}]);
+    let mut given_up = pod("db-1", json!([]));
+    given_up["metadata"]["labels"] = json!({"statefulset.kubernetes.io/pod-name": "db-1"});
     let mut lab = Lab::with([
         node("one", "Unknown", unreachable()),
         node("two", "True", json!([])),
         numbered,
+        given_up,
     ]);
     lab.pass(300);
     lab.settle(&[CONTROLLER]);
-    assert!(lab.world.entry(&Key::new(PODS, "d", "db-0")).unwrap().meta.is_deleting());
+    for name in ["db-0", "db-1"] {
+        let pod = lab.world.entry(&Key::new(PODS, "d", name)).expect("it stays");
+        assert!(pod.meta.is_deleting());
+    }
 }
 
 #[test]
