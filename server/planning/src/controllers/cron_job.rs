@@ -79,6 +79,7 @@ fn plan(round: &Round<'_>) -> Plan {
         let message = format!("Error creating job: {}", failure.error);
         draft.event(Severity::Warning, "FailedCreate", message);
     }
+    draft.status.last_schedule_time = draft.last_started().map(conditions::time);
     history::review(&mut draft);
     if draft.spec.suspend != Some(true) {
         start_what_is_due(&mut draft, round.world);
@@ -102,8 +103,7 @@ impl Draft<'_> {
     /// From when on times count: what was started, or is too old, is not looked at again.
     fn since(&self) -> Timestamp {
         let created = self.entry.meta.creation_timestamp.unwrap_or(self.now);
-        let last = self.status.last_schedule_time.as_ref().map(|time| time.0);
-        let since = last.map_or(created, |last| last.max(created));
+        let since = self.last_started().map_or(created, |last| last.max(created));
         match self.deadline() {
             Some(deadline) => {
                 let oldest = self.now.saturating_sub(deadline).unwrap_or(Timestamp::MIN);
@@ -111,6 +111,16 @@ impl Draft<'_> {
             }
             None => since,
         }
+    }
+
+    /// The newest time that a Job was started for: as the status says, or a Job, where the note of it
+    /// was lost.
+    fn last_started(&self) -> Option<Timestamp> {
+        let noted = self.status.last_schedule_time.as_ref().map(|time| time.0);
+        let started = self.children.iter().filter_map(|child| {
+            child.entry.meta.annotations.get(SCHEDULED_AT)?.parse::<Timestamp>().ok()
+        });
+        started.chain(noted).max()
     }
 
     fn deadline(&self) -> Option<SignedDuration> {

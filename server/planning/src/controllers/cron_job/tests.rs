@@ -137,6 +137,22 @@ fn a_job_whose_note_was_lost_is_not_started_twice() {
     assert_eq!(lab.value(&key())["status"]["lastScheduleTime"], "2026-01-01T00:01:00Z");
 }
 
+/// The Job of a later time took the place of the one whose note was lost.
+#[test]
+fn what_a_later_job_has_replaced_is_not_started_again() {
+    let mut lab = Lab::with([cron(json!({"concurrencyPolicy": "Replace"}))]);
+    minutes(&mut lab, 2);
+    let later = jobs(&lab);
+    assert_eq!(later.len(), 1);
+    lab.edit(&key(), |cron| cron["status"] = json!({}));
+    lab.set_clock(-60);
+    let plan = lab.plan(&CONTROLLER, &key()).to_string();
+    assert!(!plan.contains("create"), "{plan}");
+    lab.settle(&[CONTROLLER]);
+    assert_eq!(jobs(&lab), later);
+    assert_eq!(lab.value(&key())["status"]["lastScheduleTime"], "2026-01-01T00:02:00Z");
+}
+
 #[test]
 fn what_could_not_be_started_is_not_noted_as_started() {
     let mut lab = Lab::with([cron(json!({"concurrencyPolicy": "Allow"}))]);
