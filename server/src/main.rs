@@ -9,10 +9,6 @@ use longshore::{
     operate, say, telemetry, up,
 };
 
-/// A write makes and frees hundreds of small texts, half of them by another thread than made them.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     // The pause of a sandbox is this executable, too; it must cost next to nothing.
     if std::env::args_os().nth(1).is_some_and(|command| command == "pause") {
