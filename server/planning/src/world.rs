@@ -436,7 +436,15 @@ mod tests {
             json!({"metadata": {"labels": {"a": "c"}}, "spec": {"nodeName": "one"}}),
             json!({"metadata": {"labels": {"a": "c"}}, "spec": {"nodeName": "two", "volumes": volumes}}),
         ];
-        let key = Key::new("pods", "d", "a");
+        let claims = [
+            json!({"metadata": {}, "spec": {}}),
+            json!({"metadata": {}, "spec": {"volumeName": "v"}}),
+        ];
+        check_indexes(&Key::new("pods", "d", "a"), &states);
+        check_indexes(&Key::new("persistentvolumeclaims", "d", "a"), &claims);
+    }
+
+    fn check_indexes(key: &Key, states: &[serde_json::Value]) {
         let body = |state: &serde_json::Value| Some(Bytes::from(state.to_string()));
         for (old, new) in states.iter().flat_map(|old| states.iter().map(move |new| (old, new))) {
             let (mut world, mut fresh) = (World::default(), World::default());

@@ -103,7 +103,8 @@ impl Draft<'_> {
     /// From when on times count: what was started, or is too old, is not looked at again.
     fn since(&self) -> Timestamp {
         let created = self.entry.meta.creation_timestamp.unwrap_or(self.now);
-        let since = self.last_started().map_or(created, |last| last.max(created));
+        let last = self.status.last_schedule_time.as_ref().map(|time| time.0);
+        let since = last.map_or(created, |last| last.max(created));
         match self.deadline() {
             Some(deadline) => {
                 let oldest = self.now.saturating_sub(deadline).unwrap_or(Timestamp::MIN);
@@ -146,7 +147,7 @@ fn start_what_is_due(draft: &mut Draft<'_>, world: &World) {
     let name = job_name(draft.entry, due);
     let key = Key::new(JOBS, &draft.entry.key.namespace, &name);
     if world.entry(&key).is_some() {
-        // Its creation was not noted yet, or somebody else has the name.
+        // Somebody else has the name.
         draft.status.last_schedule_time = Some(conditions::time(due));
         return;
     }
