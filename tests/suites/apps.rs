@@ -87,7 +87,8 @@ fn api_token_is_mounted(cluster: &TestCluster) {
     assert_eq!(status["user"]["username"], "system:serviceaccount:tokens:robot", "{status}");
     let bound = &status["user"]["extra"]["authentication.kubernetes.io/pod-name"];
     assert_eq!(*bound, json!(["mounts"]), "{status}");
-    cluster.kubectl(&format!("exec -n tokens refuses -- ls {FOLDER}")).fails();
+    let none = cluster.kubectl(&format!("exec -n tokens refuses -- ls {FOLDER}")).fails();
+    assert!(none.contains("No such file or directory"), "{none}");
 }
 
 /// Conformance: ServiceAccounts should mount projected service account token

@@ -1,5 +1,4 @@
-// The official JavaScript client with a pod that runs: its log, a command in it, a port of it, what
-// it uses.
+// The official JavaScript client with a pod that runs: its log, a command in it, a port of it.
 
 import assert from 'node:assert/strict';
 import { connect, createServer } from 'node:net';
